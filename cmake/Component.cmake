@@ -1,0 +1,38 @@
+# kb_component(NAME [DEPS component...] [LIBS library...] [FREESTANDING])
+# The static library kb_NAME from src/NAME/*.cc (main.cc left to kb_program). FREESTANDING: it is
+# also linked into the PKCS#11 module, so it may use neither exceptions nor RTTI.
+function(kb_component name)
+  cmake_parse_arguments(ARG "FREESTANDING" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(NOT sources)
+    return()
+  endif()
+  add_library(kb_${name} STATIC ${sources})
+  set_target_properties(kb_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(kb_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include
+    PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(kb_${name} PUBLIC kb_flags Threads::Threads)
+  if(name STREQUAL "cryptoki")
+    get_target_property(p11kit_dirs PkgConfig::P11KIT INTERFACE_INCLUDE_DIRECTORIES)
+    target_include_directories(kb_${name} SYSTEM PUBLIC ${p11kit_dirs})
+  endif()
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(kb_${name} PUBLIC kb_${dep})
+  endforeach()
+  target_link_libraries(kb_${name} PUBLIC ${ARG_LIBS})
+  if(ARG_FREESTANDING)
+    target_compile_options(kb_${name} PRIVATE -fno-exceptions -fno-rtti -fvisibility=hidden
+      -ffunction-sections -fdata-sections)
+  endif()
+endfunction()
+
+# kb_program(NAME COMPONENT): the executable NAME from src/COMPONENT/main.cc.
+function(kb_program name component)
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/src/${component}/main.cc)
+    return()
+  endif()
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/src/${component}/main.cc)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(${name} PRIVATE kb_${component})
+endfunction()
