@@ -1,0 +1,39 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "keybroker/base/result.h"
+#include "keybroker/base/secret.h"
+
+namespace keybroker {
+
+// ReadFile reads a whole regular file of at most max_size bytes. Fails NotFound when it is absent,
+// Malformed when it is larger or not a regular file.
+Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size = 1 << 20);
+
+// ReadSecretFile reads a PIN or password file: its first line without the newline. Refuses
+// (Denied) a file that others than its owner can read or write, or that is neither ours nor root's.
+Result<Secret> ReadSecretFile(const std::filesystem::path& path);
+
+// FileOwner is who a written file belongs to; -1 keeps the writing process's own id.
+struct FileOwner {
+  uid_t uid = static_cast<uid_t>(-1);
+  gid_t gid = static_cast<gid_t>(-1);
+};
+
+// Overwrite says what WriteFileAtomically does with a file that is already there.
+enum class Overwrite { kReplace, kRefuse };
+
+// WriteFileAtomically writes beside, syncs file and directory, and renames: on any failure, a full
+// disk included, path is what it was. kRefuse fails Conflict when path exists.
+Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content,
+                           mode_t mode = 0644, Overwrite overwrite = Overwrite::kReplace,
+                           FileOwner owner = {});
+
+}  // namespace keybroker

@@ -1,0 +1,136 @@
+#include "keybroker/base/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "keybroker/base/unique_fd.h"
+
+namespace keybroker {
+namespace {
+
+Error OpenError(const std::filesystem::path& path, int error) {
+  const std::string what = "cannot read " + path.string();
+  if (error == ENOENT || error == ENOTDIR) return NotFound(what + ": no such file");
+  if (error == EACCES || error == EPERM) return Denied(what + ": permission denied");
+  return SystemError(what, error);
+}
+
+Result<UniqueFd> OpenRegular(const std::filesystem::path& path, struct stat* info) {
+  // O_NONBLOCK: a FIFO put in the file's place must not hang us.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) return Fail(OpenError(path, errno));
+  if (::fstat(fd.get(), info) != 0) return Fail(SystemError("fstat " + path.string(), errno));
+  if (!S_ISREG(info->st_mode)) return Fail(Malformed(path.string() + " is not a regular file"));
+  return fd;
+}
+
+Status WriteAll(int fd, std::string_view content, const std::string& name) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Fail(SystemError("cannot write " + name, errno));
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  return {};
+}
+
+Status SyncDirectory(const std::filesystem::path& directory) {
+  UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) {
+    return Fail(SystemError("cannot sync the directory " + directory.string(), errno));
+  }
+  return {};
+}
+
+// Publish gives the finished file its name. link(2) refuses an existing name, rename(2) replaces.
+Status Publish(const std::string& beside, const std::filesystem::path& path, Overwrite overwrite) {
+  const bool refuse = overwrite == Overwrite::kRefuse;
+  const int result =
+      refuse ? ::link(beside.c_str(), path.c_str()) : ::rename(beside.c_str(), path.c_str());
+  if (result == 0) {
+    if (refuse) ::unlink(beside.c_str());
+    return {};
+  }
+  if (errno == EEXIST)
+    return Fail(Conflict(path.string() + " exists already; it was left as it is"));
+  return Fail(SystemError("cannot put " + path.string() + " in place", errno));
+}
+
+}  // namespace
+
+Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size) {
+  struct stat info {};
+  KB_ASSIGN(const UniqueFd fd, OpenRegular(path, &info));
+  std::string content;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Fail(SystemError("cannot read " + path.string(), errno));
+    if (n == 0) return content;
+    content.append(buffer, static_cast<size_t>(n));
+    if (content.size() > max_size) {
+      return Fail(
+          Malformed(path.string() + " is larger than " + std::to_string(max_size) + " bytes"));
+    }
+  }
+}
+
+Result<Secret> ReadSecretFile(const std::filesystem::path& path) {
+  struct stat info {};
+  KB_ASSIGN(const UniqueFd fd, OpenRegular(path, &info));
+  if ((info.st_mode & 077) != 0 || (info.st_uid != ::geteuid() && info.st_uid != 0)) {
+    return Fail(Denied(path.string() +
+                       " must belong to the user that reads it and be closed to "
+                       "everyone else: chmod 0600 " +
+                       path.string()));
+  }
+  KB_ASSIGN(Secret secret, Secret::Allocate(1024));
+  size_t size = 0;
+  while (size < secret.capacity()) {
+    const auto room = secret.Buffer().subspan(size);
+    const ssize_t n = ::read(fd.get(), room.data(), room.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Fail(SystemError("cannot read " + path.string(), errno));
+    if (n == 0) break;
+    size += static_cast<size_t>(n);
+  }
+  if (size == secret.capacity())
+    return Fail(Malformed(path.string() + " is too long for a secret"));
+  secret.SetSize(size);
+  size_t end = 0;
+  while (end < size && secret.Expose()[end] != '\n' && secret.Expose()[end] != '\r') ++end;
+  secret.Truncate(end);
+  if (secret.empty()) return Fail(Malformed(path.string() + ": the first line is empty"));
+  return secret;
+}
+
+Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content, mode_t mode,
+                           Overwrite overwrite, FileOwner owner) {
+  const auto directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  std::string beside = (directory / ("." + path.filename().string() + ".XXXXXX")).string();
+  UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
+  if (!fd) return Fail(SystemError("cannot write in " + directory.string(), errno));
+  auto status = [&]() -> Status {
+    KB_TRY(WriteAll(fd.get(), content, path.string()));
+    // Owner before mode: until then only the writing process's user can open it.
+    if ((owner.uid != static_cast<uid_t>(-1) || owner.gid != static_cast<gid_t>(-1)) &&
+        ::fchown(fd.get(), owner.uid, owner.gid) != 0) {
+      return Fail(SystemError("cannot give " + path.string() + " its owner", errno));
+    }
+    if (::fchmod(fd.get(), mode) != 0) return Fail(SystemError("fchmod " + path.string(), errno));
+    if (::fsync(fd.get()) != 0) return Fail(SystemError("cannot sync " + path.string(), errno));
+    return Publish(beside, path, overwrite);
+  }();
+  if (!status) {
+    ::unlink(beside.c_str());
+    return status;
+  }
+  return SyncDirectory(directory);
+}
+
+}  // namespace keybroker
