@@ -1,0 +1,77 @@
+#include "keybroker/config/settings.h"
+
+namespace keybroker::config {
+
+std::string DefaultSettingsText() {
+  return R"(# keybroker.toml: read by keybrokerd, keybroker-tokenhost and keybroker.
+# Every option stands here with its default. A key that is not listed here is an error.
+# Relative paths start at this file's directory. `keybroker run --check` checks this file and every
+# file it names; `keybroker reload` makes a running broker read listeners.d and current.toml again.
+# Changes to this file take effect at the next start.
+
+[paths]
+# Sockets, one folder per listener. At most 60 characters. Warning: listeners remember their socket's
+# path in their reference files; write those again after a change.
+runtime_dir = "/run/keybroker"
+
+# The PIN guard's records and the audit logs. Warning: a deleted PIN guard record forgets that a
+# wrong PIN was tried, and a token that counts wrong PINs can then lock itself for good.
+state_dir = "/var/lib/keybroker"
+
+# One TOML file per listener: who may sign with which keys. Warning: whoever can write here decides
+# that; keep it root's.
+listeners_dir = "listeners.d"
+
+# One TOML file per token: its vendor's module and where its PIN is. Warning: the module named there
+# is loaded and run; keep it root's.
+tokens_dir = "tokens.d"
+
+# Which of several keys of one name and type is the current one. Written by `keybroker`.
+current_file = "current.toml"
+
+# Measured facts about token models (tokens/README.md).
+profiles_dir = "/usr/share/keybroker/tokens"
+
+[users]
+# The user of keybrokerd, when started as root. Warning: it must not be able to read the PIN file.
+broker_user = "keybroker"
+
+# The user of keybroker-tokenhost, when started as root; it reads the PIN file and owns the token.
+# Warning: with the same user for both, a broken-into broker reaches the PIN.
+token_user = "keybroker-token"
+
+# The group that may use the admin socket (status, why, reload) beside root; empty: root only.
+# Warning: status shows every key name and listener.
+admin_group = ""
+
+[broker]
+# Threads that carry requests to the tokens, 1 to 64. More than the tokens have sessions is no gain.
+workers = 4
+
+# Connections per listener, 1 to 65536. A further one is closed at once. Warning: each takes one of
+# the broker's file descriptors (LimitNOFILE).
+max_connections = 1024
+
+# Longest time in milliseconds that a request may take, 100 to 300000; a listener may ask for less,
+# not for more. Warning: below the token's slowest signature, handshakes fail.
+request_deadline_ms = 10000
+
+# How long in milliseconds requests wait for a tokenhost that is away, 0 to 60000, counted from the
+# moment it went; after that they fail at once until it is back. Warning: event-loop servers stand
+# still while they wait.
+unavailable_budget_ms = 1000
+
+[audit]
+# "each": one record for each signature. "per-second": one record a second with the number of
+# signatures that are alike; refusals are recorded in either case. Warning: "per-second" loses which
+# process made which signature.
+signatures = "each"
+
+# What happens to signatures while the audit log cannot be written, for instance on a full disk.
+# "refuse": none without a record. "continue": TLS goes on, with a warning in the broker's log.
+# Warning: with "continue" a full disk hides what was signed.
+on_failure = "refuse"
+)";
+}
+
+}  // namespace keybroker::config
