@@ -1,0 +1,86 @@
+#include "keybroker/cryptoki/names.h"
+#include "keybroker/policy/decision.h"
+
+namespace keybroker::policy {
+
+std::string_view ReasonName(Reason reason) {
+  switch (reason) {
+    case Reason::kGranted:
+      return "granted";
+    case Reason::kUserNotAllowed:
+      return "user-not-allowed";
+    case Reason::kKeyNotBound:
+      return "key-not-bound";
+    case Reason::kMechanismNotBound:
+      return "mechanism-not-bound";
+    case Reason::kMechanismUnknown:
+      return "mechanism-unknown";
+    case Reason::kMechanismWrongKeyType:
+      return "mechanism-wrong-key-type";
+    case Reason::kParametersWrong:
+      return "parameters-wrong";
+    case Reason::kDataWrong:
+      return "data-wrong";
+  }
+  return "unknown";
+}
+
+// What PKCS#11 v2.40 section 5.11 lets C_Sign return. A key that is not bound looks like one that
+// is not there, so that a listener cannot learn which keys exist. CKR_USER_NOT_LOGGED_IN is
+// avoided: callers would ask for a PIN.
+CK_RV ReasonRv(Reason reason) {
+  switch (reason) {
+    case Reason::kGranted:
+      return CKR_OK;
+    case Reason::kUserNotAllowed:
+      return CKR_FUNCTION_REJECTED;
+    case Reason::kKeyNotBound:
+      return CKR_KEY_HANDLE_INVALID;
+    case Reason::kMechanismNotBound:
+    case Reason::kMechanismUnknown:
+      return CKR_MECHANISM_INVALID;
+    case Reason::kMechanismWrongKeyType:
+      return CKR_KEY_TYPE_INCONSISTENT;
+    case Reason::kParametersWrong:
+      return CKR_MECHANISM_PARAM_INVALID;
+    case Reason::kDataWrong:
+      return CKR_DATA_INVALID;
+  }
+  return CKR_GENERAL_ERROR;
+}
+
+std::string Explain(Reason reason, const Listener& listener, std::string_view key_name,
+                    CK_MECHANISM_TYPE mechanism) {
+  const std::string who = "listener \"" + listener.name + "\"";
+  const std::string key = "\"" + std::string(key_name) + "\"";
+  const std::string name = cryptoki::MechanismName(mechanism);
+  switch (reason) {
+    case Reason::kGranted:
+      return who + " may sign with " + key + " by " + name + ": a binding permits it";
+    case Reason::kUserNotAllowed:
+      return "the process's user is not among the users of " + who +
+             "; add it to users in the listener's file if it should be";
+    case Reason::kKeyNotBound:
+      return who + " has no binding for a key " + key + " that a token holds: keybroker listener " +
+             "bind " + listener.name + " " + std::string(key_name);
+    case Reason::kMechanismNotBound:
+      return who + " has a binding for " + key + ", but " + name +
+             " is not among its mechanisms; add it, or \"tls-server\", to the binding";
+    case Reason::kMechanismUnknown:
+      return name + " is not a mechanism that any binding can permit: TLS servers need RSA-PSS, " +
+             "RSA PKCS#1 v1.5 and ECDSA signatures only";
+    case Reason::kMechanismWrongKeyType:
+      return name + " does not go with the type of the key " + key;
+    case Reason::kParametersWrong:
+      return "the PSS parameters of " + name +
+             " must be there for PSS only, with hash and MGF of one digest (SHA-256, SHA-384 or " +
+             "SHA-512) and a salt of its length, and fit the key";
+    case Reason::kDataWrong:
+      return "the data for " + name +
+             " must be a SHA-256, SHA-384 or SHA-512 digest, for CKM_RSA_PKCS inside its " +
+             "DigestInfo";
+  }
+  return std::string(ReasonName(reason));
+}
+
+}  // namespace keybroker::policy
