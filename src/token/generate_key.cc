@@ -1,0 +1,160 @@
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+#include "token/generate_pair.h"
+#include "token/prove_key.h"
+
+namespace keybroker::token {
+namespace {
+
+using cryptoki::KeyType;
+
+// DER OIDs of the named curves (SEC 2, RFC 5480 section 2.1.1.1).
+constexpr uint8_t kP256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+constexpr uint8_t kP384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
+constexpr uint8_t kP521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
+constexpr uint8_t kExponent[] = {0x01, 0x00, 0x01};
+
+Bytes CurveOid(uint32_t bits) {
+  return bits == 256 ? Bytes(kP256) : bits == 384 ? Bytes(kP384) : Bytes(kP521);
+}
+
+Attributes PublicTemplate(const KeySpec& spec, Bytes id, bool on_token) {
+  Attributes attributes;
+  attributes.AddUlong(CKA_CLASS, CKO_PUBLIC_KEY)
+      .AddUlong(CKA_KEY_TYPE, cryptoki::CkKeyType(spec.type))
+      .AddBool(CKA_TOKEN, on_token)
+      .AddBool(CKA_PRIVATE, false)
+      .AddBool(CKA_VERIFY, true)
+      .Add(CKA_LABEL, spec.label)
+      .Add(CKA_ID, id);
+  if (spec.type == KeyType::kRsa) {
+    attributes.AddUlong(CKA_MODULUS_BITS, spec.bits).Add(CKA_PUBLIC_EXPONENT, Bytes(kExponent));
+  } else {
+    attributes.Add(CKA_EC_PARAMS, CurveOid(spec.bits));
+  }
+  return attributes;
+}
+
+void AddAllowedMechanisms(KeyType type, Attributes* attributes) {
+  std::vector<CK_MECHANISM_TYPE> allowed;
+  for (const cryptoki::SignMechanism& mechanism : cryptoki::AllSignMechanisms()) {
+    if (mechanism.key_type == type) allowed.push_back(mechanism.type);
+  }
+  attributes->Add(CKA_ALLOWED_MECHANISMS, Bytes(reinterpret_cast<const uint8_t*>(allowed.data()),
+                                                allowed.size() * sizeof allowed[0]));
+}
+
+Attributes PrivateTemplate(const KeySpec& spec, const Profile& profile, Bytes id, bool on_token) {
+  Attributes attributes;
+  attributes.AddUlong(CKA_CLASS, CKO_PRIVATE_KEY)
+      .AddUlong(CKA_KEY_TYPE, cryptoki::CkKeyType(spec.type))
+      .AddBool(CKA_TOKEN, on_token)
+      .AddBool(CKA_PRIVATE, true)
+      .AddBool(CKA_SENSITIVE, true)
+      .AddBool(CKA_EXTRACTABLE, spec.exportable)
+      .AddBool(CKA_SIGN, true)
+      .AddBool(CKA_DECRYPT, false)  // SoftHSM 2.6.1 defaults to true, on EC keys too
+      .AddBool(CKA_UNWRAP, false)
+      .AddBool(CKA_DERIVE, false)
+      .Add(CKA_LABEL, spec.label)
+      .Add(CKA_ID, id);
+  if (profile.allowed_mechanisms) AddAllowedMechanisms(spec.type, &attributes);
+  return attributes;
+}
+
+// ReadPair gives the pair as ListKeys sees it.
+Result<KeyPair> ReadPair(const Session& session, CK_OBJECT_HANDLE private_key) {
+  KB_ASSIGN(KeyList list, ListKeys(session));
+  for (KeyPair& key : list.keys) {
+    if (key.private_key == private_key) return std::move(key);
+  }
+  std::string why;
+  for (const std::string& sentence : list.skipped) why += "; " + sentence;
+  return Fail(TokenFailed("the token does not show the key that it generated" + why));
+}
+
+Status SetId(const Session& session, const Session::Pair& pair, Bytes id) {
+  const auto value = Attributes().Add(CKA_ID, id);
+  KB_TRY(session.Set(pair.public_key, value));
+  return session.Set(pair.private_key, value);
+}
+
+Status CheckAttributes(const Session& session, const KeyPair& key, const KeySpec& spec) {
+  const auto is = [&](CK_ATTRIBUTE_TYPE type, bool wanted) -> Result<bool> {
+    KB_ASSIGN(const auto value, session.ReadBool(key.private_key, type));
+    return !value || *value == wanted;
+  };
+  for (const auto& [type, wanted, name] : {std::tuple{CKA_SENSITIVE, true, "CKA_SENSITIVE"},
+                                           {CKA_SIGN, true, "CKA_SIGN"},
+                                           {CKA_EXTRACTABLE, spec.exportable, "CKA_EXTRACTABLE"},
+                                           {CKA_DECRYPT, false, "CKA_DECRYPT"},
+                                           {CKA_UNWRAP, false, "CKA_UNWRAP"},
+                                           {CKA_DERIVE, false, "CKA_DERIVE"}}) {
+    KB_ASSIGN(const bool right, is(type, wanted));
+    if (!right) {
+      return Fail(TokenFailed(std::string("the token set ") + name +
+                              " otherwise than asked; the key was destroyed again"));
+    }
+  }
+  if (key.label != spec.label || key.bits != spec.bits) {
+    return Fail(TokenFailed("the token made a key of another label or size"));
+  }
+  return {};
+}
+
+Result<KeyPair> Finish(const Session& session, const Session::Pair& pair, const KeySpec& spec) {
+  KB_ASSIGN(const KeyPair born, ReadPair(session, pair.private_key));
+  KB_ASSIGN(const auto id, SubjectKeyId(born.spki));
+  KB_TRY(SetId(session, pair, id));
+  KB_ASSIGN(KeyPair key, ReadPair(session, pair.private_key));
+  if (key.id != id) return Fail(TokenFailed("the token did not keep the CKA_ID it was given"));
+  KB_TRY(CheckAttributes(session, key, spec));
+  KB_TRY(ProveKey(session, key));
+  return key;
+}
+
+// CheckProfile refuses what the token model is known not to do, before anything is made on it.
+Status CheckProfile(const Profile& profile, const KeySpec& spec) {
+  const std::string where = " on this token (profile \"" + profile.name + "\")";
+  if (!profile.id_at_generation) {
+    return Fail(TokenFailed("a key cannot be given its CKA_ID after generation" + where));
+  }
+  if (spec.type == KeyType::kRsa) {
+    const auto& sizes = profile.rsa_bits;
+    if (sizes.empty() || std::find(sizes.begin(), sizes.end(), spec.bits) != sizes.end()) return {};
+    return Fail(Malformed("RSA-" + std::to_string(spec.bits) + " keys cannot be made" + where));
+  }
+  const auto& curves = profile.ec_curves;
+  const std::string curve = "P-" + std::to_string(spec.bits);
+  if (curves.empty() || std::find(curves.begin(), curves.end(), curve) != curves.end()) return {};
+  return Fail(Malformed(curve + " keys cannot be made" + where));
+}
+
+}  // namespace
+
+Result<KeyPair> GenerateKey(const Session& session, const Profile& profile, const KeySpec& spec) {
+  return GeneratePair(session, profile, spec, true);
+}
+
+Result<KeyPair> GeneratePair(const Session& session, const Profile& profile, const KeySpec& spec,
+                             bool on_token) {
+  KB_TRY(CheckKeySpec(spec));
+  KB_TRY(CheckProfile(profile, spec));
+  // The final CKA_ID comes from the public key, so the pair is born under a random one.
+  uint8_t id[20];
+  if (RAND_bytes(id, sizeof id) != 1) return Fail(Internal("no random bytes"));
+  const CK_MECHANISM_TYPE mechanism =
+      spec.type == KeyType::kRsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
+  KB_ASSIGN(const auto pair, session.GenerateKeyPair(mechanism, PublicTemplate(spec, id, on_token),
+                                                     PrivateTemplate(spec, profile, id, on_token)));
+  auto key = Finish(session, pair, spec);
+  if (!key) {
+    (void)session.Destroy(pair.private_key);
+    (void)session.Destroy(pair.public_key);
+  }
+  return key;
+}
+
+}  // namespace keybroker::token

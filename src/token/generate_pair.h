@@ -1,0 +1,12 @@
+#pragma once
+
+#include "keybroker/token/key_pair.h"
+
+namespace keybroker::token {
+
+// GeneratePair is GenerateKey, as token objects or (on_token false) as objects of the session,
+// which the token forgets when the session closes.
+Result<KeyPair> GeneratePair(const Session& session, const Profile& profile, const KeySpec& spec,
+                             bool on_token);
+
+}  // namespace keybroker::token
