@@ -1,0 +1,93 @@
+#include "module/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "module/clock.h"
+
+namespace keybroker::module {
+namespace {
+
+constexpr size_t kVersionOffset = 2;
+constexpr size_t kRequestOffset = 4;
+
+// The header's fields that are another on each connection (docs/protocol.md, Header).
+void PatchHeader(std::span<uint8_t> message, uint16_t version, uint32_t request) {
+  wire::Writer fields(message.subspan(kVersionOffset, 6));
+  fields.U16(version);
+  fields.U32(request);
+  static_assert(kVersionOffset + 2 == kRequestOffset);
+}
+
+bool Send(int fd, wire::Bytes message) {
+  for (;;) {
+    const ssize_t sent = send(fd, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return static_cast<size_t>(sent) == message.size();
+    // One request at a time is on its way, so that even EAGAIN means a peer that does not read.
+    if (errno != EINTR) return false;
+  }
+}
+
+// Waits until something can be received. recv() with MSG_DONTWAIT before it would cost a system
+// call: the answer is never there yet.
+bool AwaitReadable(int fd, uint64_t until_ms) {
+  for (;;) {
+    const uint64_t now = NowMs();
+    if (now >= until_ms) return false;
+    pollfd waiting{fd, POLLIN, 0};
+    const int ready = poll(&waiting, 1, static_cast<int>(until_ms - now));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return true;  // recv will say what is wrong
+  }
+}
+
+// The size of the message, 0 when the connection is lost. Descriptors that a peer might send along
+// are not taken: recv has no place for them.
+size_t Receive(int fd, std::span<uint8_t> buffer) {
+  for (;;) {
+    const ssize_t size = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
+    if (size > 0 && static_cast<size_t>(size) <= buffer.size()) return static_cast<size_t>(size);
+    if (size >= 0 || errno != EINTR) return 0;
+  }
+}
+
+}  // namespace
+
+int OpenSocket(const char* path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const size_t size = strnlen(path, sizeof address.sun_path);
+  if (size == sizeof address.sun_path) return -1;
+  memcpy(address.sun_path, path, size);
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+bool IsSameSocket(int fd, dev_t device, ino_t inode) {
+  struct stat now {};
+  return fstat(fd, &now) == 0 && S_ISSOCK(now.st_mode) && now.st_dev == device &&
+         now.st_ino == inode;
+}
+
+Turn TakeTurn(Connection& connection, std::span<uint8_t> message, uint64_t timeout_ms,
+              std::span<uint8_t> buffer, wire::Frame* reply) {
+  const uint32_t request = ++connection.last_request;
+  PatchHeader(message, connection.version, request);
+  if (!Send(connection.fd, message)) return Turn::kLost;
+  if (!AwaitReadable(connection.fd, NowMs() + timeout_ms)) return Turn::kSilent;
+  const size_t size = Receive(connection.fd, buffer);
+  const auto frame = wire::DecodeFrame({buffer.data(), size});
+  if (!frame || frame->header.request_id != request) return Turn::kLost;
+  if (frame->header.version != connection.version) return Turn::kLost;
+  *reply = *frame;
+  return Turn::kReplied;
+}
+
+}  // namespace keybroker::module

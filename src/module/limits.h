@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace keybroker::module {
+
+// kUnavailableBudgetMs is how long the calls of one process together wait in one outage.
+inline constexpr uint64_t kUnavailableBudgetMs = 1000;
+
+// kReplyTimeoutMs is the deadline of a request; a broker that has still not answered kReplyGraceMs
+// later is taken for hung.
+inline constexpr uint64_t kReplyTimeoutMs = 10'000;
+inline constexpr uint64_t kReplyGraceMs = 500;
+
+// kProbeTimeoutMs is how long Hello may take while the breaker is open: a hung broker's socket
+// still accepts connections.
+inline constexpr uint64_t kProbeTimeoutMs = 100;
+
+// kFreshMs is how old a catalogue may be before it is asked about again.
+inline constexpr uint64_t kFreshMs = 1000;
+
+// kMaxIdleConnections are kept for later signatures; a burst's others are closed.
+inline constexpr size_t kMaxIdleConnections = 64;
+
+// kMaxKeys bounds what a catalogue may make a listener keep in memory.
+inline constexpr uint32_t kMaxKeys = 100'000;
+
+// kMaxTemplate bounds the attributes of a template: more is a wrong count, not a wish.
+inline constexpr size_t kMaxTemplate = 4096;
+
+}  // namespace keybroker::module
