@@ -1,0 +1,336 @@
+#!/bin/bash
+# Real servers with keys on a token: nginx and Postfix from the disposable root, and openssl s_server
+# of this machine, each reading a reference file by the engine, with `keybroker run` underneath.
+#
+# Usage: listeners_test.sh BUILD_FOLDER
+# Exit status: 0 passed; 1 failed; 77 what could be run here passed, nginx and Postfix were left out.
+set -euo pipefail
+
+build=$(realpath -- "$1")
+source_dir=$(realpath -- "$(dirname -- "$0")/../..")
+# shellcheck source=scripts/lib/listeners.sh
+source "$source_dir/scripts/lib/listeners.sh"
+
+readonly name=mail.example.test
+readonly types=(rsa ec) versions=(-tls1_2 -tls1_3)
+# A limit for what must come by itself, not a wait.
+readonly deadline_s=60
+work=$(mktemp -d /tmp/kbl.XXXXXX)
+chmod 755 "$work"
+run_pid='' s_server_pid=''
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf 'FAILED: %s\n' "$*" >&2
+  tail -n 25 "$work"/*.log "$work"/*/log "$work"/*/output >&2 2>/dev/null || true
+  exit 1
+}
+keybroker() { "$build/bin/keybroker" --config "$work/etc/keybroker.toml" "$@"; }
+# must COMMAND...: quiet when it succeeds.
+must() {
+  local said
+  said=$("$@" 2>&1 </dev/null) || fail "$* said: $said"
+}
+# eventually COMMAND...: until it succeeds, within deadline_s.
+eventually() {
+  local end=$((SECONDS + deadline_s))
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < end)) || return 1
+    read -rt 0.1 <> <(:) || true
+  done
+}
+
+# stop_child PID: ends a process that this shell started.
+stop_child() {
+  kill "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+stop_keybroker() {
+  [[ -n $run_pid ]] || return 0
+  stop_child "$run_pid"
+  run_pid=''
+}
+cleanup() {
+  stop_listener "$work/nginx"
+  stop_listener "$work/postfix"
+  stop_listener "$work/spare"
+  [[ -z $s_server_pid ]] || stop_child "$s_server_pid"
+  stop_keybroker
+  [[ $work == /tmp/kbl.?* ]] && rm -rf --one-file-system -- "$work"
+}
+trap cleanup EXIT
+
+# --- a token, two keys, their certificates ---------------------------------------------------------
+make_token() {
+  mkdir -p "$work"/{etc,run,state,token/tokens,ca,spare}
+  printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$work/token/tokens" \
+    >"$work/token/softhsm2.conf"
+  (umask 077 && echo 271828 >"$work/token/pin" && echo 31415926 >"$work/so-pin")
+  local -a users=()
+  if [[ $(id -u) -eq 0 ]]; then
+    chown -R keybroker-token: "$work/token"
+  else
+    users=(--broker-user "$(id -un)" --token-user "$(id -un)")
+  fi
+  must keybroker setup --runtime-dir "$work/run" --state-dir "$work/state" \
+    --profiles-dir "$source_dir/tokens" "${users[@]}"
+  must keybroker token add main --module /usr/lib/softhsm/libsofthsm2.so --label listeners \
+    --profile softhsm2 --env "SOFTHSM2_CONF=$work/token/softhsm2.conf" --pin-file "$work/token/pin"
+  must keybroker token init main --so-pin-file "$work/so-pin"
+}
+
+make_ca() {
+  must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+    -subj "/CN=Test CA" -keyout "$work/ca/ca.key" -out "$work/ca/ca.crt"
+  printf 'subjectAltName=DNS:%s\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n' \
+    "$name" >"$work/ca/leaf.ext"
+}
+
+# certify TYPE [ID]: a certificate for the key, signed by the test's CA, installed.
+certify() {
+  local type=$1 ca=$work/ca
+  must keybroker request create "$name" --type "$type" ${2:+--id "$2"} -o "$ca/$type.csr"
+  must openssl x509 -req -in "$ca/$type.csr" -CA "$ca/ca.crt" -CAkey "$ca/ca.key" -CAcreateserial \
+    -days 30 -extfile "$ca/leaf.ext" -out "$ca/$type.crt"
+  must keybroker certificate install "$name" "$ca/$type.crt" --type "$type" --ca "$ca/ca.crt"
+}
+
+make_keys() {
+  local type
+  for type in "${types[@]}"; do
+    must keybroker key generate "$name" --type "$type"
+    certify "$type"
+  done
+}
+
+write_openssl_cnf() {
+  cat >"$work/openssl.cnf" <<CONF
+openssl_conf = openssl_init
+[openssl_init]
+engines = engine_section
+[engine_section]
+keybroker = keybroker_section
+[keybroker_section]
+engine_id = keybroker
+dynamic_path = $build/lib/engines-3/keybroker.so
+MODULE_PATH = $build/lib/libkeybroker-pkcs11.so
+init = 1
+CONF
+}
+
+# add_listener NAME WORD...: with its binding and its two references.
+add_listener() {
+  local listener=$1 type
+  must keybroker listener add "$@"
+  must keybroker listener bind "$listener" "$name"
+  for type in "${types[@]}"; do
+    must keybroker reference write "$name" --type "$type" --listener "$listener" \
+      -o "$work/$listener-$type.pem"
+  done
+}
+
+start_keybroker() {
+  "$build/bin/keybroker" --config "$work/etc/keybroker.toml" run >"$work/run.log" 2>&1 </dev/null &
+  run_pid=$!
+  eventually grep -q '^keybroker: ready' "$work/run.log" || fail "keybroker run is not ready"
+}
+
+# --- handshakes ------------------------------------------------------------------------------------
+# handshake PORT TYPE WORD...: a client's, chain and name verified, that accepts signatures of TYPE.
+handshake() {
+  local port=$1 signatures=ECDSA+SHA256 said
+  case $2 in
+    rsa) signatures=RSA-PSS+SHA256:RSA+SHA256 ;;
+    pkcs1) signatures=RSA+SHA256 ;;
+  esac
+  shift 2
+  said=$(OPENSSL_CONF=/dev/null timeout 20 openssl s_client -connect "127.0.0.1:$port" \
+    -servername "$name" -CAfile "$work/ca/ca.crt" -verify_return_error -verify_hostname "$name" \
+    -sigalgs "$signatures" "$@" 2>&1 </dev/null) && grep -q 'Verify return code: 0' <<<"$said"
+}
+
+# all_handshakes SERVER PORT WORD...: both keys, both versions, and RSA PKCS#1 v1.5.
+all_handshakes() {
+  local server=$1 port=$2 type version
+  shift 2
+  for type in "${types[@]}"; do
+    for version in "${versions[@]}"; do
+      handshake "$port" "$type" "$version" "$@" || fail "$server: no $type handshake with $version"
+    done
+  done
+  handshake "$port" pkcs1 -tls1_2 "$@" || fail "$server: no RSA PKCS#1 v1.5 handshake"
+  say "ok: $server: RSA (PSS, PKCS#1 v1.5) and P-256, TLS 1.2 and 1.3, chain and name verified"
+}
+
+# --- openssl s_server ------------------------------------------------------------------------------
+test_s_server() {
+  OPENSSL_CONF=$work/openssl.cnf openssl s_server -accept 127.0.0.1:24401 -quiet \
+    -cert "$work/ca/rsa.crt" -key "$work/plain-rsa.pem" \
+    -dcert "$work/ca/ec.crt" -dkey "$work/plain-ec.pem" >"$work/s_server.log" 2>&1 </dev/null &
+  s_server_pid=$!
+  eventually handshake 24401 ec -tls1_3 || fail "openssl s_server does not start"
+  all_handshakes "openssl s_server" 24401
+  stop_child "$s_server_pid"
+  s_server_pid=''
+}
+
+# --- nginx and Postfix -----------------------------------------------------------------------------
+add_root_listeners() {
+  prepare_postfix "$work/postfix"
+  add_listener https --user root --user "$(listener_uid www-data)" --mode 0666
+  add_listener smtp --user root --user "$(listener_uid postfix)" --mode 0666 \
+    --jail "$work/postfix/spool"
+}
+
+https() { all_handshakes "nginx" 24402; }
+smtp() { all_handshakes "postfix smtpd" 24403 -starttls smtp; }
+
+start_servers() {
+  start_nginx "$work/nginx" 24402 "$work/openssl.cnf" "$work"/https-{rsa,ec}.pem ||
+    fail "nginx does not start"
+  start_postfix "$work/postfix" 24403 "$work/openssl.cnf" "$work"/smtp-{rsa,ec}.pem ||
+    fail "Postfix does not start"
+}
+
+# children PROGRAM: the pids of `keybroker run`'s children of that name.
+children() { pgrep -P "$run_pid" -f "/$1( |\$)"; }
+
+# gone_and_back PROGRAM: kills it and waits for its successor.
+kill_and_await() {
+  local old
+  old=$(children "$1") || fail "$1 does not run"
+  kill -9 "$old"
+  # shellcheck disable=SC2016
+  eventually bash -c 'now=$(pgrep -P "$1" -f "/$2( |\$)") && [[ $now != "$3" ]]' \
+    - "$run_pid" "$1" "$old" || fail "$1 was not started again"
+}
+
+smtpd_pids() {
+  listener_pids "$work/postfix" | while read -r pid; do
+    if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == smtpd ]]; then printf '%s\n' "$pid"; fi
+  done | sort
+}
+
+# Workers that have dropped root, and an smtpd in its jail, connect anew; nobody restarts them.
+test_restart_of_broker_and_tokenhost() {
+  local nginx_before smtpd_before program
+  nginx_before=$(listener_pids "$work/nginx" | sort)
+  smtpd_before=$(smtpd_pids)
+  [[ -n $smtpd_before ]] || fail "there is no smtpd to outlive the broker"
+  for program in keybroker-tokenhost keybrokerd; do
+    kill_and_await "$program"
+    eventually handshake 24402 ec -tls1_3 || fail "nginx does not recover from a lost $program"
+    eventually handshake 24403 ec -tls1_3 -starttls smtp ||
+      fail "smtpd does not recover from a lost $program"
+    https
+    smtp
+  done
+  [[ $(listener_pids "$work/nginx" | sort) == "$nginx_before" ]] || fail "nginx was restarted"
+  [[ -n $(comm -12 <(smtpd_pids) <(echo "$smtpd_before")) ]] || fail "no smtpd outlived the broker"
+  say "ok: nginx and smtpd went on when tokenhost and broker had been killed and come back"
+}
+
+test_unbinding_refuses_the_next_handshake() {
+  must keybroker listener unbind https "$name"
+  must keybroker reload
+  if handshake 24402 ec -tls1_3; then fail "nginx signs though its binding was removed"; fi
+  grep -q 'keybroker engine::listener refused' "$work/nginx/log" ||
+    fail "nginx's log does not say why there is no signature"
+  handshake 24403 ec -tls1_3 -starttls smtp || fail "smtpd lost its key with nginx's"
+  must keybroker listener bind https "$name"
+  must keybroker reload
+  eventually handshake 24402 ec -tls1_3 || fail "nginx does not sign though it is bound again"
+  say "ok: a removed binding refuses the next handshake of that listener only, and nginx says why"
+}
+
+# nginx holds a key by its reference; a newer generation becomes current; nginx forks new workers
+# before anybody writes the new reference and reloads it.
+test_workers_forked_after_a_new_generation() {
+  local id workers
+  must keybroker key generate "$name" --type ec --new-generation
+  id=$(keybroker --json key show "$name" --type ec |
+    python3 -c 'import json, sys
+print(next(k["id"] for k in json.load(sys.stdin)["keys"] if not k["current"]))')
+  must keybroker key current "$name" --type ec --id "$id"
+  must keybroker reload
+  handshake 24402 ec -tls1_3 || fail "nginx's workers lost the older generation"
+  workers=$(pgrep -P "$(cat "$work/nginx/pid")" | sort)
+  # shellcheck disable=SC2086
+  kill -9 $workers
+  eventually handshake 24402 ec -tls1_3 || fail "new workers of nginx have no older generation"
+  [[ -z $(comm -12 <(pgrep -P "$(cat "$work/nginx/pid")" | sort) <(echo "$workers")) ]] ||
+    fail "nginx's workers were not replaced"
+  https
+  say "ok: workers that nginx forks after a new generation became current sign with the older"
+}
+
+# A process that none of the listener's users owns is told so, by the socket or by the broker.
+test_a_foreign_process_is_refused_with_the_reason() {
+  local said listener reason
+  while read -r listener reason; do
+    said=$(OPENSSL_CONF=$work/openssl.cnf setpriv --reuid 65534 --regid 65534 --clear-groups \
+      "$build/bin/read_key" "$work/$listener-rsa.pem" 2>&1) && fail "a foreign process has a key"
+    grep -q "^error listener refused: $reason" <<<"$said" || fail "a foreign process was told: $said"
+  done <<<"plain this process (uid 65534) may not connect to $work/run/plain/socket
+https the broker refuses this process as listener at $work/run/https/socket"
+  say "ok: a process of another user is refused, by socket or broker, and told which"
+}
+
+# stop_listener ends what start_* started: never a process that a stale file happens to number.
+test_stopping_a_listener_touches_nothing_else() {
+  local bystander
+  mkdir -p "$work/stale"
+  sleep 600 &
+  bystander=$!
+  printf '%s\n' "$bystander" | tee "$work/stale/supervisor" >"$work/stale/pid"
+  [[ -z $(listener_pids "$work/stale") ]] || fail "a bystander is taken for a listener"
+  stop_listener "$work/stale"
+  kill -0 "$bystander" || fail "stop_listener ended a bystander"
+  stop_child "$bystander"
+  say "ok: stopping a listener touches no other process"
+}
+
+# Nothing but the reference stands between the server and a missing broker: it says which is gone.
+test_a_server_started_without_broker_says_so() {
+  local spare=$work/spare
+  stop_keybroker
+  if start_nginx "$spare" 24404 "$work/openssl.cnf" "$work/https-rsa.pem" 2>/dev/null; then
+    fail "nginx starts without a broker"
+  fi
+  grep -q 'keybroker engine::broker away:.*/https/socket' "$spare/log" ||
+    fail "nginx's log does not name the broker's absence"
+  say "ok: nginx started without a broker names the socket that nobody listens at"
+}
+
+main() {
+  local status=0
+  make_token
+  make_ca
+  make_keys
+  write_openssl_cnf
+  add_listener plain --user "$(id -un)"
+  LISTENER_ROOT=$("$source_dir/scripts/listener-root") || status=$?
+  case $status in
+    0) add_root_listeners ;;
+    3) ;;
+    *) fail "scripts/listener-root ended with status $status" ;;
+  esac
+  LISTENER_MOUNTS=("$build/lib" "$work")
+  start_keybroker
+  test_s_server
+  if ((status == 3)); then
+    say "LEFT OUT: nginx and Postfix. No root can be made here; the reasons are above."
+    exit 77
+  fi
+  test_stopping_a_listener_touches_nothing_else
+  test_a_foreign_process_is_refused_with_the_reason
+  start_servers
+  https
+  smtp
+  test_unbinding_refuses_the_next_handshake
+  test_restart_of_broker_and_tokenhost
+  test_workers_forked_after_a_new_generation
+  test_a_server_started_without_broker_says_so
+}
+
+main
