@@ -1,0 +1,158 @@
+#include "broker/binder.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace keybroker::broker {
+namespace {
+
+// A message of the binder is one letter and a text: 's' and the path of the socket that comes with
+// it, 'o' at the end of a success, 'e' and what went wrong.
+constexpr size_t kMaxText = 8192;
+
+bool SendPart(int socket, char letter, std::string_view text, int fd = -1) {
+  iovec parts[2] = {{&letter, 1},
+                    {const_cast<char*>(text.data()), std::min(text.size(), kMaxText)}};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  if (fd >= 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  }
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL) >= 0;
+}
+
+struct Part {
+  char letter = 0;
+  std::string text;
+  UniqueFd fd;
+};
+
+Result<Part> ReceivePart(int socket) {
+  std::string buffer(1 + kMaxText, '\0');
+  iovec part{buffer.data(), buffer.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t size = 0;
+  do {
+    size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  if (size <= 0) {
+    return Fail(
+        Unavailable("the process that binds sockets for the broker has ended; restart the "
+                    "broker to change listeners' sockets"));
+  }
+  Part received{buffer[0], buffer.substr(1, static_cast<size_t>(size) - 1), {}};
+  const cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS &&
+      rights->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    received.fd.Reset(fd);
+  }
+  return received;
+}
+
+const Endpoint* FindByPath(const std::vector<Endpoint>& endpoints, std::string_view path) {
+  const auto found = std::find_if(endpoints.begin(), endpoints.end(),
+                                  [&](const Endpoint& e) { return e.path.native() == path; });
+  return found == endpoints.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<Endpoint> WantedEndpoints(const Configuration& configuration,
+                                      const std::set<std::string>& activated) {
+  std::vector<Endpoint> wanted;
+  for (const auto& listener : configuration.listeners) {
+    if (activated.contains(listener->policy.name)) continue;
+    wanted.insert(wanted.end(), listener->endpoints.begin(), listener->endpoints.end());
+  }
+  return wanted;
+}
+
+Status Binder::Separate() {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    return Fail(SystemError("socketpair", errno));
+  }
+  UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return Fail(SystemError("fork", errno));
+  if (child == 0) Serve(std::move(theirs));
+  process_ = std::move(ours);
+  return {};
+}
+
+void Binder::Serve(UniqueFd socket) {
+  // Listening sockets that stayed open here would look alive after the broker has died.
+  if (::dup2(socket.get(), 3) < 0 || ::close_range(4, ~0U, 0) != 0) ::_exit(1);
+  ::prctl(PR_SET_NAME, "keybrokerd-bind");
+  // It ends when the broker does, not when a terminal's ^C reaches the whole group.
+  for (const int ignored : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) ::signal(ignored, SIG_IGN);
+  char request = 0;
+  for (;;) {
+    const ssize_t size = ::recv(3, &request, 1, 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size != 1) ::_exit(0);
+    auto bound = Rebind();
+    if (!bound) {
+      SendPart(3, 'e', bound.error().detail);
+      continue;
+    }
+    for (const BoundEndpoint& one : *bound) {
+      SendPart(3, 's', one.endpoint.path.native(), one.fd.get());
+    }
+    SendPart(3, 'o', {});
+  }
+}
+
+Result<std::vector<BoundEndpoint>> Binder::Rebind() {
+  KB_ASSIGN(const config::Settings settings, config::LoadSettings(settings_.file));
+  KB_ASSIGN(const Configuration configuration, LoadConfiguration(settings, broker_));
+  return endpoints_.Reconcile(WantedEndpoints(configuration, activated_));
+}
+
+Result<std::vector<BoundEndpoint>> Binder::Bind(const Configuration& configuration) {
+  const std::vector<Endpoint> wanted = WantedEndpoints(configuration, activated_);
+  if (!process_) return endpoints_.Reconcile(wanted);
+  if (::send(process_.get(), "r", 1, MSG_NOSIGNAL) != 1) {
+    return Fail(
+        Unavailable("the process that binds sockets for the broker has ended; restart the "
+                    "broker to change listeners' sockets"));
+  }
+  std::vector<BoundEndpoint> bound;
+  for (;;) {
+    KB_ASSIGN(Part part, ReceivePart(process_.get()));
+    if (part.letter == 'e') return Fail(Malformed(part.text));
+    if (part.letter == 'o') return bound;
+    const Endpoint* endpoint = FindByPath(wanted, part.text);
+    // A file that changed between its two readings: the next reload sees it.
+    if (endpoint != nullptr && part.fd) bound.push_back({*endpoint, std::move(part.fd)});
+  }
+}
+
+}  // namespace keybroker::broker

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/configuration.h"
+#include "broker/endpoint_set.h"
+#include "keybroker/base/process.h"
+#include "keybroker/base/result.h"
+#include "keybroker/base/unique_fd.h"
+#include "keybroker/config/settings.h"
+
+namespace keybroker::broker {
+
+// WantedEndpoints are the sockets the broker binds itself: all of configuration's listeners but
+// those that systemd made (activated, by listener name).
+std::vector<Endpoint> WantedEndpoints(const Configuration& configuration,
+                                      const std::set<std::string>& activated);
+
+// Binder makes listening sockets for the broker, also after the broker has given up root. Started
+// as root it lives on as a small process of its own, which reads the configuration itself and binds
+// only what that says: the broker can ask it for nothing but "once more". It ends with the broker.
+class Binder {
+ public:
+  // Binder binds in this process. broker is whom the sockets' directories may belong to beside
+  // root.
+  Binder(config::Settings settings, User broker, std::set<std::string> activated)
+      : settings_(std::move(settings)),
+        broker_(std::move(broker)),
+        activated_(std::move(activated)),
+        endpoints_(broker_.uid) {}
+
+  // Separate moves the binding to a process of its own; call it while still root and before there
+  // are threads.
+  Status Separate();
+
+  // Bind makes the sockets of configuration that are not there yet and removes the names of those
+  // that are no longer wanted. On failure nothing has changed. Not thread-safe.
+  Result<std::vector<BoundEndpoint>> Bind(const Configuration& configuration);
+
+ private:
+  [[noreturn]] void Serve(UniqueFd socket);
+  Result<std::vector<BoundEndpoint>> Rebind();
+
+  config::Settings settings_;
+  User broker_;
+  std::set<std::string> activated_;
+  EndpointSet endpoints_;
+  UniqueFd process_;  // the way to the separate process, once there is one
+};
+
+}  // namespace keybroker::broker

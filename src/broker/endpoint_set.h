@@ -1,0 +1,33 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "broker/endpoint.h"
+#include "keybroker/base/result.h"
+#include "keybroker/base/unique_fd.h"
+
+namespace keybroker::broker {
+
+// BoundEndpoint is an endpoint that somebody listens on.
+struct BoundEndpoint {
+  Endpoint endpoint;
+  UniqueFd fd;
+};
+
+// EndpointSet remembers which endpoints this process has bound, and binds what is new.
+class EndpointSet {
+ public:
+  explicit EndpointSet(uid_t trusted) : trusted_(trusted) {}
+
+  // Reconcile binds what is wanted and not bound yet, and gives those; then it removes the names of
+  // what is no longer wanted. On failure nothing has changed.
+  Result<std::vector<BoundEndpoint>> Reconcile(const std::vector<Endpoint>& wanted);
+
+ private:
+  uid_t trusted_;
+  std::vector<Endpoint> bound_;
+};
+
+}  // namespace keybroker::broker

@@ -1,0 +1,136 @@
+#include "broker/event_set.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace keybroker::broker {
+namespace {
+
+// An event's word is a connection's address (even), or an acceptor's number doubled and one; the
+// number 0 is the stop. Acceptors go by number because a reload may free one while a thread still
+// holds its event; a connection is freed only by the thread that holds it.
+uint64_t WordOf(const Connection& connection) { return reinterpret_cast<uintptr_t>(&connection); }
+uint64_t WordOf(uint64_t acceptor) { return acceptor * 2 + 1; }
+
+constexpr uint32_t kOnce = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
+
+bool Control(int epoll, int operation, int fd, uint32_t events, uint64_t word) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = word;
+  return ::epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EventSet>> EventSet::Make() {
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  UniqueFd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll || !stop || !Control(epoll.get(), EPOLL_CTL_ADD, stop.get(), EPOLLIN, WordOf(0))) {
+    return Fail(SystemError("cannot make the epoll set", errno));
+  }
+  return std::unique_ptr<EventSet>(new EventSet(std::move(epoll), std::move(stop)));
+}
+
+EventSet::~EventSet() {
+  connections_.With([](auto& all) {
+    for (Connection* connection : all) delete connection;
+  });
+}
+
+EventSet::Event EventSet::Wait() {
+  for (;;) {
+    epoll_event event{};
+    const int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
+    if (count < 0 && errno != EINTR) return {nullptr, nullptr, true};
+    if (count != 1) continue;
+    const uint64_t word = event.data.u64;
+    if (word == WordOf(0)) return {nullptr, nullptr, true};
+    if (word % 2 == 0) {
+      auto* connection = reinterpret_cast<Connection*>(word);
+      { std::lock_guard turn(connection->turn); }
+      return {connection, nullptr, false};
+    }
+    auto acceptor = acceptors_.With([&](auto& all) {
+      const auto found = all.find(word / 2);
+      return found == all.end() ? nullptr : found->second;
+    });
+    if (acceptor != nullptr) return {nullptr, std::move(acceptor), false};
+  }
+}
+
+void EventSet::Stop() {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = ::write(stop_.get(), &one, sizeof one);
+}
+
+uint64_t EventSet::AddAcceptor(std::shared_ptr<Acceptor> acceptor) {
+  acceptor->id = next_id_.fetch_add(1);
+  const int fd = acceptor->fd.get();
+  const uint64_t id = acceptor->id;
+  acceptors_.With([&](auto& all) { all.emplace(id, std::move(acceptor)); });
+  Control(epoll_.get(), EPOLL_CTL_ADD, fd, kOnce, WordOf(id));
+  return id;
+}
+
+void EventSet::RemoveAcceptor(uint64_t id) {
+  acceptors_.With([&](auto& all) {
+    const auto found = all.find(id);
+    if (found == all.end()) return;
+    Control(epoll_.get(), EPOLL_CTL_DEL, found->second->fd.get(), 0, 0);
+    // A thread may be accepting on it at this moment: then nobody connects any more, and the last
+    // holder closes it.
+    ::shutdown(found->second->fd.get(), SHUT_RDWR);
+    all.erase(found);
+  });
+}
+
+void EventSet::Arm(const Acceptor& acceptor) {
+  Control(epoll_.get(), EPOLL_CTL_MOD, acceptor.fd.get(), kOnce, WordOf(acceptor.id));
+}
+
+bool EventSet::Adopt(std::unique_ptr<Connection> connection) {
+  Connection* raw = connection.get();
+  connections_.With([&](auto& all) { all.insert(raw); });
+  raw->listener->connections.fetch_add(1);
+  (void)connection.release();
+  if (Control(epoll_.get(), EPOLL_CTL_ADD, raw->fd.get(), kOnce, WordOf(*raw))) return true;
+  Close(raw);
+  return false;
+}
+
+// The event may be with another thread before epoll_ctl has returned here, and epoll is no
+// synchronisation that the C++ memory model knows of: the connection's mutex is, and Wait takes it.
+void EventSet::Arm(Connection& connection) {
+  bool armed = false;
+  {
+    std::lock_guard turn(connection.turn);
+    armed = !connection.doomed.load(std::memory_order_acquire) &&
+            Control(epoll_.get(), EPOLL_CTL_MOD, connection.fd.get(), kOnce, WordOf(connection));
+  }
+  // Armed, it is another's: it may be gone by now.
+  if (!armed) Close(&connection);
+}
+
+void EventSet::Close(Connection* connection) {
+  connections_.With([&](auto& all) { all.erase(connection); });
+  connection->listener->connections.fetch_sub(1);
+  delete connection;
+}
+
+void EventSet::Doom(const ListenerState& listener) {
+  connections_.With([&](auto& all) {
+    for (Connection* connection : all) {
+      if (connection->listener.get() != &listener) continue;
+      connection->doomed.store(true, std::memory_order_release);
+      ::shutdown(connection->fd.get(), SHUT_RDWR);
+    }
+  });
+}
+
+}  // namespace keybroker::broker

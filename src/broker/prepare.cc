@@ -1,0 +1,67 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "broker/bind_socket.h"
+#include "broker/safe_directory.h"
+#include "broker/server.h"
+
+// What keybrokerd does before it gives up root.
+namespace keybroker::broker {
+namespace {
+
+// MakeStateDirectory makes the directory of the audit log: the broker's own, closed to all others.
+Status MakeStateDirectory(const config::Settings& settings, const User& broker) {
+  const auto directory = settings.BrokerStateDir();
+  KB_TRY(MakeSafeDirectory(directory, broker.uid));
+  if (::geteuid() == 0 && ::lchown(directory.c_str(), broker.uid, broker.gid) != 0) {
+    return Fail(SystemError("cannot give " + directory.string() + " to " + broker.name, errno));
+  }
+  if (::chmod(directory.c_str(), 0700) != 0) {
+    return Fail(SystemError("cannot close " + directory.string() + " to others", errno));
+  }
+  return {};
+}
+
+Result<UniqueFd> BindAdmin(const config::Settings& settings, const User& broker) {
+  Endpoint admin{"admin", settings.AdminSocket(), {}, broker.uid, broker.gid, 0600};
+  if (!settings.admin_group.empty()) {
+    KB_ASSIGN(admin.group, FindGroup(settings.admin_group));
+    admin.mode = 0660;
+  }
+  return BindSocket(admin, broker.uid);
+}
+
+}  // namespace
+
+Result<Prepared> Prepare(config::Settings settings, std::vector<ActivatedSocket> activated) {
+  Prepared prepared;
+  KB_ASSIGN(prepared.broker, BrokerUser(settings));
+  KB_ASSIGN(prepared.configuration, LoadConfiguration(settings, prepared.broker));
+  KB_TRY(MakeStateDirectory(settings, prepared.broker));
+  std::set<std::string> names;
+  std::vector<BoundEndpoint> given;
+  for (ActivatedSocket& socket : activated) {
+    if (socket.name == "admin") {
+      prepared.admin = std::move(socket.fd);
+      continue;
+    }
+    names.insert(socket.name);
+    Endpoint endpoint;
+    endpoint.listener = socket.name;
+    given.push_back({std::move(endpoint), std::move(socket.fd)});
+  }
+  prepared.binder = std::make_unique<Binder>(settings, prepared.broker, std::move(names));
+  KB_ASSIGN(prepared.sockets, prepared.binder->Bind(prepared.configuration));
+  for (BoundEndpoint& socket : given) prepared.sockets.push_back(std::move(socket));
+  if (!prepared.admin) {
+    KB_ASSIGN(prepared.admin, BindAdmin(settings, prepared.broker));
+  }
+  if (::geteuid() == 0 && prepared.broker.uid != 0) KB_TRY(prepared.binder->Separate());
+  prepared.settings = std::move(settings);
+  return prepared;
+}
+
+}  // namespace keybroker::broker

@@ -1,0 +1,142 @@
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keybroker/broker/admin_client.h"
+#include "support/broker_fixture.h"
+
+namespace keybroker {
+namespace {
+
+using broker::AskBroker;
+using test::EcKey;
+using test::RsaKey;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using wire::AdminVerb;
+
+class Admin : public test::BrokerTest {
+ protected:
+  void SetUp() override {
+    token_ = &AddToken("soft");
+    token_->SetKeys({EcKey("a.example.test", 1), RsaKey("a.example.test", 2)});
+    token_->Start();
+    WriteListener("https", Bind("a.example.test", "CKM_ECDSA"));
+  }
+
+  nlohmann::json Ask(AdminVerb verb, std::initializer_list<std::string_view> arguments = {}) {
+    const auto text = AskBroker(LoadSettings(), verb, arguments);
+    EXPECT_TRUE(text) << (text ? "" : text.error().detail);
+    return text ? nlohmann::json::parse(*text) : nlohmann::json();
+  }
+
+  test::FakeTokenhost* token_ = nullptr;
+};
+
+TEST_F(Admin, ShowsTheWholeState) {
+  Start();
+  const auto status = Ask(AdminVerb::kStatus);
+  EXPECT_EQ(status.at("pid"), ::getpid());
+  ASSERT_EQ(status.at("listeners").size(), 1U);
+  const auto& listener = status.at("listeners")[0];
+  EXPECT_EQ(listener.at("name"), "https");
+  EXPECT_THAT(listener.at("sockets"), ElementsAre(Socket("https").string()));
+  EXPECT_EQ(listener.at("keys").size(), 1U);
+  EXPECT_EQ(listener.at("bindings")[0].at("key"), "a.example.test");
+  ASSERT_EQ(status.at("tokens").size(), 1U);
+  EXPECT_EQ(status.at("tokens")[0].at("state"), "ready");
+  EXPECT_EQ(status.at("tokens")[0].at("label"), "fake token");
+  EXPECT_EQ(status.at("tokens")[0].at("keys"), 2);
+  ASSERT_EQ(status.at("keys").size(), 2U);
+  EXPECT_EQ(status.at("keys")[0].at("id"), "00000002");
+  EXPECT_EQ(status.at("keys")[1].at("current"), true);
+  EXPECT_EQ(status.at("audit").at("sequence"), 1);
+  EXPECT_THAT(status.at("warnings"), ElementsAre());
+}
+
+TEST_F(Admin, SaysWhyForEachDecision) {
+  Start();
+  const auto decision = [&](std::string_view key, std::string_view mechanism) {
+    const auto why = Ask(AdminVerb::kWhy, {"https", key, mechanism});
+    EXPECT_FALSE(why.at("text").get<std::string>().empty());
+    return why.at("decision").get<std::string>();
+  };
+  EXPECT_EQ(decision("a.example.test", "CKM_ECDSA"), "granted");
+  EXPECT_EQ(decision("a.example.test", "ECDSA_SHA256"), "mechanism-not-bound");
+  EXPECT_EQ(decision("a.example.test", "CKM_RSA_PKCS_PSS"), "mechanism-not-bound");
+  EXPECT_EQ(decision("a.example.test", "CKM_RSA_X_509"), "mechanism-unknown");
+  EXPECT_EQ(decision("nowhere.example.test", "CKM_ECDSA"), "key-not-bound");
+}
+
+TEST_F(Admin, NamesTheListenersThereAreWhenAskedAboutAnother) {
+  Start();
+  const auto why = AskBroker(LoadSettings(), AdminVerb::kWhy, {"httpd", "a.example.test", "ECDSA"});
+  ASSERT_FALSE(why);
+  EXPECT_EQ(why.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(why.error().detail, "there is no listener \"httpd\"; there is: https");
+  EXPECT_EQ(AskBroker(LoadSettings(), AdminVerb::kWhy, {"https"}).error().code,
+            ErrorCode::kMalformed);
+}
+
+TEST_F(Admin, ReloadsAndGivesTheReasonWhenItCannot) {
+  Start();
+  WriteListener("imap", Bind("a.example.test"));
+  EXPECT_EQ(Ask(AdminVerb::kReload).at("listeners"), 2);
+  test::WriteAll(dir_ / "listeners.d/pop3.toml", "[listener]\nname = pop3\n");
+  const auto broken = AskBroker(LoadSettings(), AdminVerb::kReload);
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, ErrorCode::kMalformed);
+  EXPECT_THAT(broken.error().detail, HasSubstr("listeners.d/pop3.toml:2"));
+}
+
+TEST_F(Admin, AnswersWhileAllWorkersWaitForAToken) {
+  Set("broker", "workers = 1");
+  Start();
+  token_->Hold();
+  auto stuck = ClientOf("https");
+  ASSERT_TRUE(stuck.SendSign(EcKey("", 1).ref(), CKM_ECDSA, test::Digest32()));
+  ASSERT_TRUE(token_->AwaitSigns(1));
+  EXPECT_EQ(Ask(AdminVerb::kStatus).at("tokens")[0].at("in_flight"), 1);
+  token_->Release();
+  EXPECT_EQ(stuck.ReadOutcome().signature.size(), 64U);
+}
+
+TEST_F(Admin, GivesLongAnswersInSeveralMessages) {
+  std::string bindings;
+  for (int i = 0; i < 4000; ++i) bindings += Bind("k" + std::to_string(i) + ".example.test");
+  WriteListener("https", bindings);
+  Start();
+  const auto status = Ask(AdminVerb::kStatus);
+  EXPECT_EQ(status.at("listeners")[0].at("bindings").size(), 4000U);
+  EXPECT_GT(status.dump().size(), size_t{wire::kMaxText});
+}
+
+TEST_F(Admin, SaysThatNoBrokerRuns) {
+  const auto nobody = AskBroker(LoadSettings(), AdminVerb::kStatus);
+  ASSERT_FALSE(nobody);
+  EXPECT_EQ(nobody.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(nobody.error().detail, HasSubstr("start it"));
+}
+
+TEST_F(Admin, RefusesOtherUsersOnEveryMessage) {
+  if (::geteuid() != 0) GTEST_SKIP() << "NOT TESTED: changing the uid needs root";
+  Start();
+  // Even where the file's mode would let them in.
+  ::chmod(dir_.path().c_str(), 0711);
+  ASSERT_EQ(::chmod((dir_ / "run/admin.socket").c_str(), 0666), 0);
+  const auto settings = LoadSettings();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (::setresuid(12345, 12345, 12345) != 0) ::_exit(2);
+    const auto status = AskBroker(settings, AdminVerb::kStatus);
+    ::_exit(!status && status.error().code == ErrorCode::kDenied ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace keybroker
