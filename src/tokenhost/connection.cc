@@ -1,0 +1,186 @@
+#include "tokenhost/connection.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "keybroker/wire/catalogue.h"
+#include "keybroker/wire/hello.h"
+#include "keybroker/wire/token_admin.h"
+
+namespace keybroker::tokenhost {
+namespace {
+
+using wire::MessageType;
+
+// How long a Hello or a catalogue waits for the first attempt at the token, so that a restart of
+// the tokenhost does not look like a token that went away. The broker waits 2 s for a HelloReply.
+constexpr std::chrono::milliseconds kStartWait{1500};
+
+std::string_view Clip(std::string_view text, size_t limit) { return text.substr(0, limit); }
+
+}  // namespace
+
+Connection::Connection(const Services& services, int fd)
+    : services_(services), fd_(fd), in_(wire::kMaxMessage), out_(wire::kMaxMessage) {}
+
+bool Connection::End(const Received& received, const std::string& why) {
+  services_.lines.Log(LogLevel::kWarning, "connection of uid " + std::to_string(received.uid) +
+                                              ", pid " + std::to_string(received.pid) +
+                                              " ended: " + why);
+  return false;
+}
+
+void Connection::Serve() {
+  for (;;) {
+    const Received received = Receive(fd_, in_);
+    switch (received.kind) {
+      case Received::Kind::kMessage:
+        if (!Answer(received)) return;
+        break;
+      case Received::Kind::kEnd:
+      case Received::Kind::kFailed:
+        return;
+      case Received::Kind::kTooLong:
+        Wipe(in_.data(), in_.size());
+        End(received, "a message over " + std::to_string(wire::kMaxMessage) + " bytes");
+        return;
+      case Received::Kind::kDescriptors:
+        End(received, "it passed file descriptors, which are never taken");
+        return;
+      case Received::Kind::kNobody:
+        End(received, "the kernel did not say who sent it");
+        return;
+    }
+  }
+}
+
+bool Connection::Answer(const Received& received) {
+  const auto frame = wire::DecodeFrame(received.bytes);
+  if (!frame) {
+    Wipe(in_.data(), received.bytes.size());
+    return End(received, "a frame that is not of the protocol");
+  }
+  const MessageType type = frame->header.type;
+  if (!services_.rights.May(received.uid, type)) {
+    Wipe(in_.data(), received.bytes.size());
+    SendFailure(frame->header, ErrorCode::kDenied, CKR_FUNCTION_REJECTED);
+    return End(received,
+               "this uid may not send message type " + std::to_string(static_cast<unsigned>(type)));
+  }
+  bool goes_on = false;
+  switch (type) {
+    case MessageType::kHello:
+      goes_on = OnHello(*frame);
+      break;
+    case MessageType::kCatalogueRequest:
+      goes_on = OnCatalogue(*frame);
+      break;
+    case MessageType::kSignRequest:
+      goes_on = OnSign(*frame);
+      break;
+    case MessageType::kTokenStatusRequest:
+      goes_on = OnStatus(*frame);
+      break;
+    case MessageType::kUnlockRequest:
+      goes_on = OnUnlock(*frame);
+      break;
+    default:
+      break;
+  }
+  return goes_on || End(received, "a malformed message of type " +
+                                      std::to_string(static_cast<unsigned>(type)) +
+                                      ", or a peer that does not read");
+}
+
+template <typename Write>
+bool Connection::Reply(const wire::Header& header, Write write) {
+  wire::FrameWriter frame(out_, header);
+  write(frame.body());
+  const size_t size = frame.Finish();
+  return size != 0 && Send(fd_, {out_.data(), size});
+}
+
+bool Connection::SendFailure(const wire::Header& request, ErrorCode code, CK_RV rv) {
+  // A Failure that answers a Hello says version 0, as the Hello does.
+  const uint16_t version = request.type == MessageType::kHello ? uint16_t{0} : request.version;
+  return Reply({MessageType::kFailure, version, request.request_id}, [&](wire::Writer& body) {
+    Encode(wire::Failure{code, static_cast<uint32_t>(rv)}, body);
+  });
+}
+
+bool Connection::OnHello(const wire::Frame& frame) {
+  const auto hello = wire::DecodeHello(frame.body);
+  if (!hello || frame.header.version != 0 || version_ != 0) return false;
+  const auto version = wire::NegotiateVersion(*hello, wire::kMinVersion, wire::kVersion);
+  if (!version) {
+    SendFailure(frame.header, ErrorCode::kMalformed, CKR_FUNCTION_NOT_SUPPORTED);
+    return false;
+  }
+  version_ = *version;
+  const StandingPtr standing = services_.board.Started(StandingBoard::Clock::now() + kStartWait);
+  return Reply({MessageType::kHelloReply, 0, frame.header.request_id}, [&](wire::Writer& body) {
+    Encode(wire::HelloReply{version_, standing->ready(), standing->keys->generation(),
+                            services_.token},
+           body);
+  });
+}
+
+bool Connection::OnCatalogue(const wire::Frame& frame) {
+  const auto request = wire::DecodeCatalogueRequest(frame.body);
+  if (!request || version_ == 0 || frame.header.version != version_) return false;
+  StandingPtr standing = services_.board.Started(StandingBoard::Clock::now() + kStartWait);
+  // Generation 0 from the beginning is how the broker asks for what the token holds now.
+  if (request->generation == 0 && request->first == 0) {
+    services_.keeper.Refresh(TokenKeeper::Clock::now());
+    standing = services_.board.Now();
+  }
+  const bool current =
+      request->generation == 0 || request->generation == standing->keys->generation();
+  return Reply({MessageType::kCataloguePage, version_, frame.header.request_id},
+               [&](wire::Writer& body) {
+                 standing->keys->WritePage(current ? request->first : 0, standing->ready(),
+                                           wire::kMaxMessage - wire::kHeaderSize, body);
+               });
+}
+
+bool Connection::OnSign(const wire::Frame& frame) {
+  const auto request = wire::DecodeSignRequest(frame.body);
+  if (!request || version_ == 0 || frame.header.version != version_) return false;
+  const auto signature = services_.signer.Sign(*request);
+  if (!signature) {
+    return SendFailure(frame.header, signature.error().code, signature.error().rv);
+  }
+  return Reply({MessageType::kSignReply, version_, frame.header.request_id},
+               [&](wire::Writer& body) { Encode(wire::SignReply{*signature}, body); });
+}
+
+bool Connection::OnStatus(const wire::Frame& frame) {
+  if (frame.header.version != wire::kVersion || !frame.body.empty()) return false;
+  return SendStatus(MessageType::kTokenStatusReply, frame.header.request_id);
+}
+
+bool Connection::OnUnlock(const wire::Frame& frame) {
+  const auto request = wire::DecodeUnlockRequest(frame.body);
+  auto pin = request ? Secret::CopyFrom(request->pin) : Result<Secret>(Secret());
+  Wipe(in_.data(), frame.body.size() + wire::kHeaderSize);
+  if (!request || !pin || frame.header.version != wire::kVersion) return false;
+  services_.board.Started(StandingBoard::Clock::now() + kStartWait);
+  services_.keeper.Unlock(std::move(*pin));
+  return SendStatus(MessageType::kUnlockReply, frame.header.request_id);
+}
+
+bool Connection::SendStatus(MessageType type, uint32_t request_id) {
+  const StandingPtr standing = services_.board.Now();
+  return Reply({type, wire::kVersion, request_id}, [&](wire::Writer& body) {
+    Encode(wire::TokenStatus{standing->state, static_cast<uint32_t>(::getpid()),
+                             standing->keys->generation(),
+                             static_cast<uint32_t>(standing->keys->size()),
+                             Clip(standing->label, wire::kMaxName),
+                             Clip(standing->serial, wire::kMaxName),
+                             Clip(standing->model, wire::kMaxName), Clip(standing->detail, 4096)},
+           body);
+  });
+}
+
+}  // namespace keybroker::tokenhost

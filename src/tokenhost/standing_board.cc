@@ -1,0 +1,56 @@
+#include "tokenhost/standing_board.h"
+
+#include "keybroker/base/log.h"
+#include "keybroker/tokenhost/client.h"
+#include "tokenhost/notify.h"
+
+namespace keybroker::tokenhost {
+namespace {
+
+std::string Describe(const std::string& token, const Standing& standing) {
+  std::string text = "token \"" + token + "\" is " + std::string(TokenStateName(standing.state));
+  if (standing.ready()) text += ", " + std::to_string(standing.keys->size()) + " keys";
+  if (!standing.detail.empty()) text += ": " + standing.detail;
+  return text;
+}
+
+}  // namespace
+
+StandingPtr StandingBoard::Now() const {
+  const std::lock_guard lock(mutex_);
+  return now_;
+}
+
+StandingPtr StandingBoard::Started(Clock::time_point deadline) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, deadline,
+                      [this] { return abandoned_ || now_->state != wire::TokenState::kStarting; });
+  return now_;
+}
+
+void StandingBoard::Post(Standing standing) {
+  const auto next = std::make_shared<const Standing>(std::move(standing));
+  StandingPtr before;
+  {
+    const std::lock_guard lock(mutex_);
+    before = now_;
+    now_ = next;
+  }
+  changed_.notify_all();
+  const bool same = before->state == next->state && before->detail == next->detail &&
+                    before->keys->generation() == next->keys->generation();
+  if (same) return;
+  const std::string text = Describe(token_, *next);
+  Log(next->ready() ? LogLevel::kNotice : LogLevel::kError, text);
+  NotifyServiceManager("STATUS=" + text);
+}
+
+void StandingBoard::Abandon() {
+  {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace keybroker::tokenhost

@@ -1,0 +1,161 @@
+// A PKCS#11 module for tests: SoftHSM with faults on demand, and a log of what was called.
+//
+// KB_FAULTY_LOG   file that gets the name of each call of interest, one a line
+// KB_FAULTY_PLAN  file of lines "FUNCTION SKIP COUNT ACTION": after SKIP calls, the next COUNT
+// calls
+//                 of FUNCTION do ACTION: "hang", "crash", or a CK_RV in decimal to return instead.
+//                 The file is counted down before the action, so that a process that is started
+//                 again goes on where the crashed one stopped.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <sstream>
+#include <string>
+
+#include "keybroker/cryptoki/cryptoki.h"
+
+namespace {
+
+constexpr char kReal[] = "/usr/lib/softhsm/libsofthsm2.so";
+
+CK_FUNCTION_LIST* real = nullptr;
+CK_FUNCTION_LIST faulty;
+
+void LogCall(const std::string& function) {
+  const char* path = ::getenv("KB_FAULTY_LOG");
+  if (path == nullptr) return;
+  const int fd = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (fd < 0) return;
+  const std::string line = function + "\n";
+  if (::write(fd, line.data(), line.size()) < 0) ::abort();
+  ::close(fd);
+}
+
+std::string ReadAll(int fd) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = ::read(fd, buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<size_t>(n));
+  }
+  return text;
+}
+
+// Count takes one call of function off the plan's text and gives the action it is due, or nothing.
+std::string Count(const std::string& function, std::string* plan) {
+  std::istringstream lines(*plan);
+  std::string left;
+  std::string due;
+  std::string name;
+  std::string action;
+  unsigned skip = 0;
+  unsigned count = 0;
+  while (lines >> name >> skip >> count >> action) {
+    if (name == function && due.empty()) {
+      if (skip > 0) {
+        --skip;
+      } else if (count > 0) {
+        --count;
+        due = action;
+      }
+    }
+    if (count > 0) {
+      left += name + " " + std::to_string(skip) + " " + std::to_string(count) + " " + action + "\n";
+    }
+  }
+  *plan = left;
+  return due;
+}
+
+std::string TakeAction(const std::string& function) {
+  const char* path = ::getenv("KB_FAULTY_PLAN");
+  const int fd = path == nullptr ? -1 : ::open(path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return "";
+  ::flock(fd, LOCK_EX);
+  std::string plan = ReadAll(fd);
+  const std::string before = plan;
+  const std::string action = Count(function, &plan);
+  if (plan != before && (::ftruncate(fd, 0) != 0 || ::pwrite(fd, plan.data(), plan.size(), 0) !=
+                                                        static_cast<ssize_t>(plan.size()))) {
+    ::abort();
+  }
+  ::close(fd);
+  return action;
+}
+
+// Fault logs the call and does what the plan says; CKR_OK: go on to the real function.
+CK_RV Fault(const char* function) {
+  LogCall(function);
+  const std::string action = TakeAction(function);
+  if (action.empty()) return CKR_OK;
+  if (action == "crash") {
+    ::signal(SIGSEGV, SIG_DFL);
+    ::raise(SIGSEGV);
+  }
+  while (action == "hang") ::pause();
+  return static_cast<CK_RV>(std::stoul(action));
+}
+
+CK_RV Initialize(void* arguments) {
+  const CK_RV rv = Fault("C_Initialize");
+  return rv != CKR_OK ? rv : real->C_Initialize(arguments);
+}
+
+CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
+  const CK_RV rv = Fault("C_GetTokenInfo");
+  return rv != CKR_OK ? rv : real->C_GetTokenInfo(slot, info);
+}
+
+CK_RV OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void* application, CK_NOTIFY notify,
+                  CK_SESSION_HANDLE* session) {
+  const CK_RV rv = Fault("C_OpenSession");
+  return rv != CKR_OK ? rv : real->C_OpenSession(slot, flags, application, notify, session);
+}
+
+CK_RV Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char* pin, CK_ULONG size) {
+  const CK_RV rv = Fault(user == CKU_CONTEXT_SPECIFIC ? "C_Login:context" : "C_Login");
+  return rv != CKR_OK ? rv : real->C_Login(session, user, pin, size);
+}
+
+CK_RV FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE* match, CK_ULONG count) {
+  const CK_RV rv = Fault("C_FindObjectsInit");
+  return rv != CKR_OK ? rv : real->C_FindObjectsInit(session, match, count);
+}
+
+CK_RV SignInit(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
+  const CK_RV rv = Fault("C_SignInit");
+  return rv != CKR_OK ? rv : real->C_SignInit(session, mechanism, key);
+}
+
+CK_RV Sign(CK_SESSION_HANDLE session, unsigned char* in, CK_ULONG size, unsigned char* out,
+           CK_ULONG* out_size) {
+  // A call that only asks for the length is no signature.
+  const CK_RV rv = out == nullptr ? CK_RV{CKR_OK} : Fault("C_Sign");
+  return rv != CKR_OK ? rv : real->C_Sign(session, in, size, out, out_size);
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
+  if (real == nullptr) {
+    void* library = ::dlopen(kReal, RTLD_NOW | RTLD_LOCAL);
+    void* symbol = library == nullptr ? nullptr : ::dlsym(library, "C_GetFunctionList");
+    if (symbol == nullptr) return CKR_GENERAL_ERROR;
+    const CK_RV rv = reinterpret_cast<CK_C_GetFunctionList>(symbol)(&real);
+    if (rv != CKR_OK) return rv;
+  }
+  faulty = *real;
+  faulty.C_Initialize = Initialize;
+  faulty.C_GetFunctionList = C_GetFunctionList;
+  faulty.C_GetTokenInfo = GetTokenInfo;
+  faulty.C_OpenSession = OpenSession;
+  faulty.C_Login = Login;
+  faulty.C_FindObjectsInit = FindObjectsInit;
+  faulty.C_SignInit = SignInit;
+  faulty.C_Sign = Sign;
+  *list = &faulty;
+  return CKR_OK;
+}
