@@ -1,0 +1,45 @@
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "keybroker/base/error.h"
+
+namespace keybroker::credential {
+
+// Free calls the OpenSSL function that frees a thing, for unique_ptr.
+template <auto Function>
+struct Free {
+  template <typename T>
+  void operator()(T* thing) const {
+    Function(thing);
+  }
+};
+
+using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
+using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
+using X509ReqPtr = std::unique_ptr<X509_REQ, Free<X509_REQ_free>>;
+using X509NamePtr = std::unique_ptr<X509_NAME, Free<X509_NAME_free>>;
+using X509AlgorPtr = std::unique_ptr<X509_ALGOR, Free<X509_ALGOR_free>>;
+using X509StorePtr = std::unique_ptr<X509_STORE, Free<X509_STORE_free>>;
+using X509StoreCtxPtr = std::unique_ptr<X509_STORE_CTX, Free<X509_STORE_CTX_free>>;
+using PkeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using BitStringPtr = std::unique_ptr<ASN1_BIT_STRING, Free<ASN1_BIT_STRING_free>>;
+using EcdsaSigPtr = std::unique_ptr<ECDSA_SIG, Free<ECDSA_SIG_free>>;
+using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
+using GeneralNamePtr = std::unique_ptr<GENERAL_NAME, Free<GENERAL_NAME_free>>;
+
+// OpenSslText is the newest entry of OpenSSL's error queue in words; the queue is emptied.
+std::string OpenSslText();
+
+// MemoryBio views bytes as a BIO to read from; they must outlive it.
+BioPtr MemoryBio(std::string_view bytes);
+
+}  // namespace keybroker::credential
