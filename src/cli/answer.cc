@@ -1,0 +1,125 @@
+#include "cli/answer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "keybroker/cryptoki/names.h"
+
+namespace keybroker::cli {
+namespace {
+
+void Write(FILE* file, const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+  if (!text.empty() && text.back() != '\n') std::fputc('\n', file);
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+// Flush is the last moment at which a full disk under a redirected output can be reported.
+int Flush(int exit_code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  Write(stderr, "keybroker: standard output cannot be written: the answer is incomplete");
+  return kExitFailed;
+}
+
+int PrintError(const Error& error, bool as_json) {
+  Write(stderr, "keybroker: " + ForTerminal(error.detail));
+  if (as_json) {
+    Json what{{"code", ErrorCodeName(error.code)}};
+    if (error.rv != 0) what["rv"] = cryptoki::RvName(error.rv);
+    what["message"] = error.detail;
+    Write(stdout, Dump(Json{{"error", what}}));
+  }
+  return Flush(kExitFailed);
+}
+
+}  // namespace
+
+Answer MakeAnswer(std::string text, Json json) {
+  Answer answer;
+  answer.text = std::move(text);
+  answer.json = std::move(json);
+  return answer;
+}
+
+int Print(const Result<Answer>& answer, bool as_json) {
+  if (!answer) return PrintError(answer.error(), as_json);
+  if (as_json) {
+    Json json = answer->json;
+    if (!answer->notes.empty()) json["notes"] = answer->notes;
+    // A command that talks for itself, such as run, has nothing to add.
+    if (!json.empty()) Write(stdout, Dump(json));
+  } else {
+    std::fwrite(answer->raw.data(), 1, answer->raw.size(), stdout);
+    if (!answer->text.empty()) Write(stdout, ForTerminal(answer->text));
+    std::fflush(stdout);
+    for (const std::string& note : answer->notes) {
+      Write(stderr, "keybroker: " + ForTerminal(note));
+    }
+  }
+  return Flush(answer->good ? kExitDone : kExitFailed);
+}
+
+int PrintUsage(const std::string& text, bool as_json) {
+  Write(stderr, "keybroker: " + ForTerminal(text));
+  if (as_json) {
+    Write(stdout, Dump(Json{{"error", {{"code", "usage"}, {"message", text}}}}));
+  }
+  return Flush(kExitUsage);
+}
+
+std::string GetText(const Json& json, const char* field) {
+  if (!json.is_object() || !json.contains(field) || !json[field].is_string()) return {};
+  return json[field].get<std::string>();
+}
+
+int64_t GetNumber(const Json& json, const char* field) {
+  if (!json.is_object() || !json.contains(field) || !json[field].is_number_integer()) return 0;
+  return json[field].get<int64_t>();
+}
+
+bool GetBool(const Json& json, const char* field) {
+  return json.is_object() && json.contains(field) && json[field].is_boolean() &&
+         json[field].get<bool>();
+}
+
+std::string Columns(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string ForTerminal(std::string_view text) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
+      out += "\\x";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "keybroker/base/result.h"
+
+namespace keybroker::cli {
+
+using Json = nlohmann::ordered_json;
+
+// Answer is what a command has to say: text for a person, json for --json, one of them printed on
+// standard output. notes go to standard error as lines, and into the JSON.
+struct Answer {
+  std::string text;
+  Json json = Json::object();
+  std::vector<std::string> notes;
+  std::string raw;   // bytes for standard output as they are, when there is no --json
+  bool good = true;  // false: the command did its work, and what it found is not well (exit 1)
+};
+
+// MakeAnswer is an Answer that all is well with.
+Answer MakeAnswer(std::string text, Json json);
+
+// Exit codes of `keybroker`.
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// Print writes an Answer, or an Error ("keybroker: what, why, what to do" and, with as_json, an
+// object "error" on standard output), and gives the exit code.
+int Print(const Result<Answer>& answer, bool as_json);
+
+// PrintUsage reports a command line that was not understood.
+int PrintUsage(const std::string& text, bool as_json);
+
+// Get reads a field of JSON that another process wrote: the fallback when it is missing or of
+// another type. Never throws.
+std::string GetText(const Json& json, const char* field);
+int64_t GetNumber(const Json& json, const char* field);
+bool GetBool(const Json& json, const char* field);
+
+// Columns lays rows out as a table, two spaces between the columns.
+std::string Columns(const std::vector<std::vector<std::string>>& rows);
+
+// ForTerminal escapes control characters, so that text from a token or file cannot steer a
+// terminal.
+std::string ForTerminal(std::string_view text);
+
+}  // namespace keybroker::cli

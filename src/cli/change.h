@@ -1,0 +1,61 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "cli/answer.h"
+#include "keybroker/audit/log.h"
+#include "keybroker/base/result.h"
+#include "keybroker/base/unique_fd.h"
+#include "keybroker/config/settings.h"
+
+namespace keybroker::cli {
+
+// ChangeRecord is what the operator's audit chain says of a change.
+struct ChangeRecord {
+  std::string action;  // "key-generate"
+  std::string key;     // key name; empty: none
+  std::string key_id;  // CKA_ID in hex; empty: none
+  std::string detail;  // listener, token, file
+};
+
+// Change is an operator's change while it is made: it holds the lock that keeps a second command
+// from changing things at the same time, and the operator's audit chain, which must be writable
+// before anything is done.
+class Change {
+ public:
+  // Begin waits a few seconds for another command to end; then Conflict.
+  static Result<Change> Begin(const config::Settings& settings);
+
+  // Record writes what was done, or tried: the status goes in as its result.
+  Status Record(const ChangeRecord& record, const Status& status);
+
+  // Done records success and asks a running broker to read its files and the tokens' keys again;
+  // the answer gets a note when there is none.
+  Status Done(const ChangeRecord& record, Answer& answer);
+
+  const config::Settings& settings() const { return settings_; }
+
+ private:
+  Change(const config::Settings& settings, UniqueFd lock, audit::Log log)
+      : settings_(settings), lock_(std::move(lock)), log_(std::move(log)) {}
+
+  config::Settings settings_;
+  UniqueFd lock_;
+  audit::Log log_;
+};
+
+// Recorded runs work and records how it went: a failure with its code.
+template <typename Work>
+auto Recorded(Change& change, const ChangeRecord& record, Work&& work) -> decltype(work()) {
+  auto result = work();
+  if (!result) {
+    const Error error = result.error();
+    // The failure that counts is the work's.
+    static_cast<void>(change.Record(record, Fail(error)));
+  }
+  return result;
+}
+
+}  // namespace keybroker::cli

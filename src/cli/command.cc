@@ -1,0 +1,138 @@
+#include "cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstring>
+#include <utility>
+
+#include "cli/commands.h"
+#include "cli/man_page.h"
+
+namespace keybroker::cli {
+namespace {
+
+constexpr char kCommonOptions[] = "Every command takes --config FILE and --json too.";
+
+// AsksForJson looks for --json itself: a command line that does not parse has no parsed options.
+bool AsksForJson(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0) return true;
+  }
+  return false;
+}
+
+std::vector<PageEntry> Entries(const CLI::App& app, const std::string& path) {
+  std::vector<PageEntry> entries;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    const std::string full = path + " " + sub->get_name();
+    if (sub->get_group().empty()) continue;
+    const auto below = Entries(*sub, full);
+    if (below.empty()) entries.push_back({full, sub->help(path)});
+    entries.insert(entries.end(), below.begin(), below.end());
+  }
+  return entries;
+}
+
+}  // namespace
+
+Command Command::Noun(const std::string& name, const std::string& help) const {
+  CLI::App* sub = app_->add_subcommand(name, help);
+  sub->require_subcommand(1)->fallthrough();
+  return {sub, chosen_};
+}
+
+Command Command::Verb(const std::string& name, const std::string& help,
+                      const std::string& example) const {
+  CLI::App* sub = app_->add_subcommand(name, help);
+  sub->fallthrough();
+  sub->footer("Example:\n  " + example + "\n\n" + kCommonOptions);
+  return {sub, chosen_};
+}
+
+const Command& Command::Argument(const std::string& name, std::string& value,
+                                 const std::string& help) const {
+  app_->add_option(name, value, help)->required();
+  return *this;
+}
+
+const Command& Command::OptionalArgument(const std::string& name, std::string& value,
+                                         const std::string& help) const {
+  app_->add_option(name, value, help);
+  return *this;
+}
+
+const Command& Command::Option(const std::string& name, std::string& value,
+                               const std::string& help) const {
+  app_->add_option(name, value, help);
+  return *this;
+}
+
+const Command& Command::Required(const std::string& name, std::string& value,
+                                 const std::string& help) const {
+  app_->add_option(name, value, help)->required();
+  return *this;
+}
+
+const Command& Command::Option(const std::string& name, unsigned& value,
+                               const std::string& help) const {
+  app_->add_option(name, value, help);
+  return *this;
+}
+
+const Command& Command::Option(const std::string& name, int& value, const std::string& help) const {
+  app_->add_option(name, value, help);
+  return *this;
+}
+
+const Command& Command::Repeated(const std::string& name, std::vector<std::string>& values,
+                                 const std::string& help) const {
+  // One value each time: an option must never swallow the argument that follows its value.
+  app_->add_option(name, values, help)->expected(1)->take_all();
+  return *this;
+}
+
+const Command& Command::Flag(const std::string& name, bool& value, const std::string& help) const {
+  app_->add_flag(name, value, help);
+  return *this;
+}
+
+void Command::Does(Action action) const {
+  app_->callback([chosen = chosen_, action = std::move(action)] { *chosen = action; });
+}
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app(
+      "keybroker keeps TLS private keys on a PKCS#11 token and lets listeners sign "
+      "with them.",
+      "keybroker");
+  Invocation invocation;
+  std::string config(config::kDefaultConfig);
+  bool man_page = false;
+  Action chosen;
+  app.add_option("--config", config, "keybroker.toml to use")->capture_default_str();
+  app.add_flag("--json", invocation.json, "print the answer, or the error, as JSON");
+  app.add_flag("--man-page", man_page, "print this program's man page")->group("");
+  app.set_version_flag("--version", "keybroker " KB_VERSION);
+  app.footer(
+      "Example:\n  keybroker status\n\nkeybroker NOUN VERB --help tells more. Exit status: "
+      "0 done, 1 failed, 2 wrong usage.");
+  AddCommands(Command(&app, &chosen));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return PrintUsage(std::string(error.what()) + ". Run with --help for how to say it",
+                      AsksForJson(argc, argv));
+  }
+  if (man_page) {
+    Answer page;
+    page.text = FormatManPage(app.help(), Entries(app, "keybroker"));
+    return Print(page, false);
+  }
+  if (!chosen)
+    return PrintUsage("a command is needed. Run with --help for the list", invocation.json);
+  invocation.config = config;
+  return Print(chosen(invocation), invocation.json);
+}
+
+}  // namespace keybroker::cli

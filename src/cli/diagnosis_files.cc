@@ -1,0 +1,114 @@
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "cli/diagnosis.h"
+#include "keybroker/base/process.h"
+
+namespace keybroker::cli {
+namespace {
+
+bool IsOwner(const std::string& owner, uid_t uid) {
+  if (owner.empty() || ::geteuid() != 0) return uid == 0 || uid == ::geteuid();
+  const auto user = FindUser(owner);
+  return user && user->uid == uid;
+}
+
+void Examine(const std::string& subject, const OwnedPath& wanted, Diagnosis& diagnosis) {
+  const std::string problem = ProblemWith(wanted);
+  if (problem.empty()) {
+    diagnosis.Ok(subject, wanted.path.string());
+  } else {
+    diagnosis.Wrong(subject, problem);
+  }
+}
+
+void ExamineUser(const std::string& role, const std::string& name, Diagnosis& diagnosis) {
+  if (FindUser(name)) {
+    diagnosis.Ok(role, name);
+  } else {
+    diagnosis.Wrong(role, "there is no user \"" + name +
+                              "\": useradd --system --no-create-home --shell /usr/sbin/nologin " +
+                              name);
+  }
+}
+
+// FirstThere gives the given path, else the first candidate that exists, else the last candidate.
+std::filesystem::path FirstThere(const std::filesystem::path& given,
+                                 const std::vector<std::filesystem::path>& candidates) {
+  if (!given.empty()) return given;
+  std::error_code error;
+  for (const auto& candidate : candidates) {
+    if (std::filesystem::exists(candidate, error)) return candidate;
+  }
+  return candidates.back();
+}
+
+std::filesystem::path EnginesDirectory() {
+  // OpenSSL gives `ENGINESDIR: "/usr/lib/..."`.
+  const std::string text = OpenSSL_version(OPENSSL_ENGINES_DIR);
+  const size_t from = text.find('"');
+  const size_t to = text.rfind('"');
+  return from == to ? std::string() : text.substr(from + 1, to - from - 1);
+}
+
+}  // namespace
+
+std::string ProblemWith(const OwnedPath& wanted) {
+  struct stat info {};
+  const std::string path = wanted.path.string();
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return path + " is missing: " + wanted.remedy;
+    return path + " cannot be looked at: " + std::generic_category().message(errno) +
+           ". Run this as root";
+  }
+  if (!IsOwner(wanted.owner, info.st_uid)) {
+    const std::string owner = wanted.owner.empty() ? "root" : wanted.owner;
+    return path + " belongs to uid " + std::to_string(info.st_uid) + ": chown " + owner + " " +
+           path;
+  }
+  const mode_t forbidden = wanted.is_private ? 0077 : 0022;
+  if ((info.st_mode & forbidden) == 0) return {};
+  return path +
+         (wanted.is_private ? " is open to others: chmod go= "
+                            : " can be written by others: "
+                              "chmod go-w ") +
+         path;
+}
+
+void ExamineFiles(const config::Settings& settings, Diagnosis& diagnosis) {
+  if (::geteuid() == 0) {
+    ExamineUser("broker user", settings.broker_user, diagnosis);
+    ExamineUser("token user", settings.token_user, diagnosis);
+    if (settings.broker_user == settings.token_user) {
+      diagnosis.Warn("users",
+                     "broker and tokenhost run as the same user: a broken-into broker "
+                     "could read the PIN. Set two in [users] of keybroker.toml");
+    }
+  }
+  Examine("keybroker.toml", {settings.file, "", false}, diagnosis);
+  Examine("listeners", {settings.listeners_dir, "", false}, diagnosis);
+  Examine("tokens", {settings.tokens_dir, "", false}, diagnosis);
+  Examine("broker state", {settings.BrokerStateDir(), settings.broker_user, true}, diagnosis);
+  Examine("token state", {settings.TokenStateDir(), settings.token_user, true}, diagnosis);
+  Examine("operator state", {settings.OperatorStateDir(), "", true}, diagnosis);
+}
+
+void ExamineListenerSide(const std::filesystem::path& module, const std::filesystem::path& engine,
+                         Diagnosis& diagnosis) {
+  std::error_code error;
+  const auto beside =
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib";
+  const auto module_path =
+      FirstThere(module, {beside / "libkeybroker-pkcs11.so", KB_DEFAULT_MODULE_PATH});
+  const auto engine_path = FirstThere(
+      engine, {beside / "engines-3" / "keybroker.so", EnginesDirectory() / "keybroker.so"});
+  const std::string remedy = "install keybroker's libraries, or say where it is with --";
+  Examine("listener module", {module_path, "", false, remedy + "module"}, diagnosis);
+  Examine("OpenSSL engine", {engine_path, "", false, remedy + "engine"}, diagnosis);
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,100 @@
+#include <algorithm>
+
+#include "cli/diagnosis.h"
+#include "cli/key_choice.h"
+#include "cli/layout.h"
+#include "cli/listener_file.h"
+#include "keybroker/base/file.h"
+#include "keybroker/credential/certificate.h"
+
+namespace keybroker::cli {
+namespace {
+
+constexpr int64_t kDay = 24 * 60 * 60;
+constexpr int64_t kSoon = 21 * kDay;
+
+bool IsOnToken(const Json& broker_status, const std::string& id) {
+  const auto keys = broker_status.find("keys");
+  if (keys == broker_status.end() || !keys->is_array()) return false;
+  return std::any_of(keys->begin(), keys->end(),
+                     [&](const Json& key) { return GetText(key, "id") == id; });
+}
+
+// ExamineCertificate looks at the leaf of the chain that references are written with.
+void ExamineCertificate(const std::string& subject, const std::string& name,
+                        const std::filesystem::path& file, int64_t now, Diagnosis& diagnosis) {
+  const auto text = ReadFile(file);
+  if (!text && text.error().code == ErrorCode::kNotFound) {
+    diagnosis.Warn(subject, "it has no certificate: `keybroker request create " + name + "`");
+    return;
+  }
+  const auto chain = text ? credential::ParseCertificates(*text)
+                          : Result<std::vector<credential::Certificate>>(Fail(text.error()));
+  if (!chain) {
+    diagnosis.Wrong(subject, file.string() + ": " + chain.error().detail);
+    return;
+  }
+  const auto first =
+      std::min_element(chain->begin(), chain->end(),
+                       [](const auto& a, const auto& b) { return a.not_after < b.not_after; });
+  const std::string until = credential::FormatTime(first->not_after);
+  if (first->not_after < now) {
+    diagnosis.Wrong(subject, "its certificate (" + first->subject + ") expired at " + until +
+                                 ": `keybroker request create " + name +
+                                 "`, then certificate "
+                                 "install and reference write");
+  } else if (first->not_after < now + kSoon) {
+    diagnosis.Warn(subject, "its certificate (" + first->subject + ") ends at " + until +
+                                ": ask the CA for a new one");
+  } else {
+    diagnosis.Ok(subject, "certificate until " + until);
+  }
+}
+
+void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys& current,
+                     Diagnosis& diagnosis) {
+  const auto names = ListenerNames(settings);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    const auto listener = LoadListener(settings, name);
+    if (!listener) continue;
+    for (const auto& binding : listener->bindings) {
+      const bool known =
+          std::any_of(current.ids.begin(), current.ids.end(), [&](const auto& entry) {
+            return entry.first.first == binding.key &&
+                   (!binding.type || *binding.type == entry.first.second);
+          });
+      if (known) continue;
+      diagnosis.Warn("listener " + name, "it is bound to " + binding.key +
+                                             ", and keybroker made no such key: `keybroker key "
+                                             "generate " +
+                                             binding.key + "`");
+    }
+  }
+}
+
+}  // namespace
+
+void ExamineKeys(const config::Settings& settings, const Json& broker_status, int64_t now,
+                 Diagnosis& diagnosis) {
+  const auto current = LoadCurrent(settings);
+  if (!current) {
+    diagnosis.Wrong("keys", current.error().detail);
+    return;
+  }
+  for (const auto& [entry, id] : current->ids) {
+    const auto& [name, type] = entry;
+    const std::string subject =
+        "key " + name + " (" + std::string(cryptoki::KeyTypeName(type)) + ")";
+    if (broker_status.is_object() && !IsOnToken(broker_status, id)) {
+      diagnosis.Wrong(subject, "the current key " + id +
+                                   " is on no token that the broker sees: "
+                                   "`keybroker key list`, or restore it");
+      continue;
+    }
+    ExamineCertificate(subject, name, ChainFile(settings, name, type, id), now, diagnosis);
+  }
+  ExamineBindings(settings, *current, diagnosis);
+}
+
+}  // namespace keybroker::cli

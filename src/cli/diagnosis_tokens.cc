@@ -1,0 +1,108 @@
+#include <unistd.h>
+
+#include "cli/diagnosis.h"
+#include "cli/token_look.h"
+#include "keybroker/token/config.h"
+#include "keybroker/tokenhost/client.h"
+
+namespace keybroker::cli {
+namespace {
+
+void ExaminePinSource(const config::Settings& settings, const token::TokenConfig& config,
+                      Diagnosis& diagnosis) {
+  const std::string subject = "PIN of " + config.name;
+  if (!config.pin_file.empty()) {
+    const std::string problem =
+        ProblemWith({config.pin_file, settings.token_user, true,
+                     "write the PIN there (mode 0600, owner " + settings.token_user + ")"});
+    if (problem.empty()) {
+      diagnosis.Ok(subject, "from " + config.pin_file.string());
+    } else {
+      diagnosis.Wrong(subject, problem);
+    }
+  } else if (!config.pin_credential.empty()) {
+    diagnosis.Ok(subject, "from the systemd credential \"" + config.pin_credential + "\"");
+  } else {
+    diagnosis.Ok(subject,
+                 "given by hand: `keybroker token unlock " + config.name + "` after each start");
+  }
+}
+
+void ExamineToken(const config::Settings& settings, const token::TokenConfig& config,
+                  Diagnosis& diagnosis) {
+  const std::string subject = "token " + config.name;
+  const auto seen = LookAtToken(settings, config);
+  if (!seen) {
+    diagnosis.Wrong(subject, seen.error().detail);
+    return;
+  }
+  const std::string pin = GetText(*seen, "pin");
+  const std::string what = "\"" + GetText(*seen, "label") + "\", " + GetText(*seen, "model") +
+                           ", serial " + GetText(*seen, "serial");
+  if (pin == kPinOk) {
+    diagnosis.Ok(subject, what);
+  } else if (GetBool(*seen, "pin_usable")) {
+    diagnosis.Warn(subject, what + "; its PIN: " + pin);
+  } else {
+    diagnosis.Wrong(subject, what + "; its PIN: " + pin);
+  }
+}
+
+void ExamineTokenhost(const config::Settings& settings, const token::TokenConfig& config,
+                      Diagnosis& diagnosis) {
+  const std::string subject = "tokenhost " + config.name;
+  const auto report = tokenhost::AskTokenStatus(settings, config.name);
+  if (!report) {
+    diagnosis.Wrong(subject, report.error().detail);
+  } else if (report->state != wire::TokenState::kReady) {
+    diagnosis.Wrong(subject,
+                    std::string(tokenhost::TokenStateName(report->state)) + ": " + report->detail);
+  } else {
+    diagnosis.Ok(subject, "ready, pid " + std::to_string(report->pid) + ", " +
+                              std::to_string(report->keys) + " keys");
+    if (!report->detail.empty()) diagnosis.Warn(subject, report->detail);
+  }
+}
+
+}  // namespace
+
+void ExamineTokens(const config::Settings& settings, Diagnosis& diagnosis) {
+  const auto configs = token::LoadTokenConfigs(settings);
+  if (!configs) {
+    diagnosis.Wrong("tokens", configs.error().detail);
+    return;
+  }
+  if (configs->empty()) {
+    diagnosis.Wrong("tokens",
+                    "none is configured: `keybroker token add NAME --module FILE --label "
+                    "LABEL`");
+  }
+  for (const auto& config : *configs) {
+    ExaminePinSource(settings, config, diagnosis);
+    ExamineToken(settings, config, diagnosis);
+    ExamineTokenhost(settings, config, diagnosis);
+  }
+}
+
+void ExamineBroker(const config::Settings& settings, const Result<Json>& broker_status,
+                   Diagnosis& diagnosis) {
+  if (!broker_status) {
+    diagnosis.Wrong("broker", broker_status.error().detail);
+    return;
+  }
+  diagnosis.Ok("broker", "running, pid " + std::to_string(GetNumber(*broker_status, "pid")));
+  const auto audit = broker_status->find("audit");
+  if (audit != broker_status->end() && GetBool(*audit, "writing")) {
+    diagnosis.Ok("audit log", settings.BrokerAudit().string());
+  } else {
+    diagnosis.Wrong("audit log",
+                    settings.BrokerAudit().string() + " cannot be written: is the disk full?");
+  }
+  const auto warnings = broker_status->find("warnings");
+  if (warnings == broker_status->end() || !warnings->is_array()) return;
+  for (const auto& warning : *warnings) {
+    if (warning.is_string()) diagnosis.Warn("broker", warning.get<std::string>());
+  }
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,73 @@
+#include <ctime>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/diagnosis.h"
+#include "keybroker/broker/admin_client.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct DoctorOptions {
+  std::string module;
+  std::string engine;
+};
+
+Result<Json> BrokerStatus(const config::Settings& settings) {
+  KB_ASSIGN(const auto text, broker::AskBroker(settings, wire::AdminVerb::kStatus));
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return Fail(Malformed("the broker's status does not parse"));
+  return json;
+}
+
+const char* Word(Diagnosis::Level level) {
+  if (level == Diagnosis::Level::kOk) return "ok";
+  return level == Diagnosis::Level::kWarning ? "warning" : "wrong";
+}
+
+Answer Report(const Diagnosis& diagnosis) {
+  Answer answer;
+  answer.json["lines"] = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& line : diagnosis.lines()) {
+    if (line.level == Diagnosis::Level::kWrong) answer.good = false;
+    rows.push_back({Word(line.level), line.subject, line.text});
+    answer.json["lines"].push_back(
+        {{"state", Word(line.level)}, {"subject", line.subject}, {"text", line.text}});
+  }
+  answer.json["good"] = answer.good;
+  answer.text = Columns(rows);
+  return answer;
+}
+
+Result<Answer> Doctor(const Invocation& invocation, const DoctorOptions& options) {
+  Diagnosis diagnosis;
+  const auto settings = invocation.Settings();
+  if (!settings) {
+    diagnosis.Wrong("configuration", settings.error().detail);
+    return Report(diagnosis);
+  }
+  diagnosis.Ok("configuration", settings->file.string());
+  ExamineFiles(*settings, diagnosis);
+  const auto status = BrokerStatus(*settings);
+  ExamineBroker(*settings, status, diagnosis);
+  ExamineTokens(*settings, diagnosis);
+  ExamineListeners(*settings, status.has_value(), diagnosis);
+  ExamineKeys(*settings, status ? *status : Json(), std::time(nullptr), diagnosis);
+  ExamineListenerSide(options.module, options.engine, diagnosis);
+  return Report(diagnosis);
+}
+
+}  // namespace
+
+void AddDoctor(const Command& root) {
+  auto options = std::make_shared<DoctorOptions>();
+  const Command verb =
+      root.Verb("doctor", "check everything; each line is ok, or says what is wrong and what to do",
+                "keybroker doctor");
+  verb.Option("--module", options->module, "listeners' module; default: where it is installed")
+      .Option("--engine", options->engine, "OpenSSL engine; default: where it is installed");
+  verb.Does([options](const Invocation& i) { return Doctor(i, *options); });
+}
+
+}  // namespace keybroker::cli

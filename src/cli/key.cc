@@ -1,0 +1,15 @@
+#include "cli/commands.h"
+#include "cli/key_commands.h"
+
+namespace keybroker::cli {
+
+void AddKey(const Command& root) {
+  const Command noun = root.Noun("key", "keys on the token");
+  AddKeyGenerate(noun);
+  AddKeyList(noun);
+  AddKeyShow(noun);
+  AddKeyCurrent(noun);
+  AddKeyDelete(noun);
+}
+
+}  // namespace keybroker::cli

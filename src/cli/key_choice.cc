@@ -1,0 +1,127 @@
+#include "cli/key_choice.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "keybroker/base/file.h"
+#include "keybroker/base/hex.h"
+#include "keybroker/credential/certificate.h"
+#include "keybroker/cryptoki/names.h"
+#include "keybroker/policy/listener.h"
+
+namespace keybroker::cli {
+namespace {
+
+using cryptoki::KeyType;
+using cryptoki::KeyTypeName;
+
+std::string NamesOf(const token::KeyList& keys) {
+  std::string text;
+  for (const auto& key : keys.keys) text += (text.empty() ? "" : "; ") + Describe(key);
+  return text.empty() ? "the token has no key that keybroker can serve" : "the token has " + text;
+}
+
+Error NoSuchKey(const token::KeyList& keys, const KeyWish& wish) {
+  std::string what = "there is no ";
+  if (wish.type) what += std::string(KeyTypeName(*wish.type)) + " ";
+  what += "key " + wish.name;
+  if (!wish.id.empty()) what += " with the id " + wish.id;
+  return NotFound(what + ": " + NamesOf(keys) + ". `keybroker key generate " + wish.name +
+                  "` makes one");
+}
+
+}  // namespace
+
+Result<KeyType> ParseType(std::string_view text) {
+  if (const auto type = cryptoki::ParseKeyType(text)) return *type;
+  if (text == "ed25519" || text == "Ed25519" || text == "ed448") {
+    return Fail(Malformed(
+        "Ed25519 keys are not made here: one Ed25519 private key that libp11 0.4.12 can see makes "
+        "it refuse every other key of the token, and with it most listeners of Debian 12. Use "
+        "--type ec (P-256)"));
+  }
+  return Fail(Malformed("\"" + std::string(text) + "\" is not a key type: rsa or ec"));
+}
+
+Result<KeyWish> MakeWish(const std::string& name, const std::string& type, const std::string& id) {
+  KB_TRY(policy::CheckKeyName(name));
+  KeyWish wish{name, std::nullopt, ""};
+  if (!type.empty()) {
+    KB_ASSIGN(wish.type, ParseType(type));
+  }
+  if (!id.empty()) {
+    KB_ASSIGN(const auto bytes, ParseHex(id));
+    wish.id = Hex(bytes);
+  }
+  return wish;
+}
+
+Result<policy::CurrentKeys> LoadCurrent(const config::Settings& settings) {
+  const auto text = ReadFile(settings.current_file);
+  if (!text && text.error().code == ErrorCode::kNotFound) return policy::CurrentKeys{};
+  KB_TRY(text);
+  return policy::ParseCurrentKeys(*text, settings.current_file.string());
+}
+
+Status StoreCurrent(const config::Settings& settings, const policy::CurrentKeys& current) {
+  return WriteFileAtomically(settings.current_file, policy::FormatCurrentKeys(current));
+}
+
+bool IsCurrent(const token::KeyList& keys, const policy::CurrentKeys& current,
+               const token::KeyPair& key) {
+  const auto listed = current.ids.find({key.label, key.type});
+  if (listed != current.ids.end()) return listed->second == Hex(key.id);
+  return std::count_if(keys.keys.begin(), keys.keys.end(), [&](const token::KeyPair& other) {
+           return other.label == key.label && other.type == key.type;
+         }) == 1;
+}
+
+Result<const token::KeyPair*> PickKey(const token::KeyList& keys,
+                                      const policy::CurrentKeys& current, const KeyWish& wish) {
+  std::vector<const token::KeyPair*> fitting;
+  bool any = false;
+  for (const auto& key : keys.keys) {
+    if (key.label != wish.name || (wish.type && key.type != *wish.type)) continue;
+    if (!wish.id.empty() && Hex(key.id) != wish.id) continue;
+    any = true;
+    if (wish.id.empty() && !IsCurrent(keys, current, key)) continue;
+    fitting.push_back(&key);
+  }
+  if (fitting.size() == 1) return fitting.front();
+  if (!any) return Fail(NoSuchKey(keys, wish));
+  if (fitting.empty()) {
+    return Fail(Conflict(wish.name + " has several generations and none of them is current (" +
+                         NamesOf(keys) +
+                         "): name one with --id, or choose with `keybroker key "
+                         "current " +
+                         wish.name + " --id ID`"));
+  }
+  return Fail(Malformed(wish.name + " has an RSA and an EC key: say which with --type"));
+}
+
+std::string Describe(const token::KeyPair& key) {
+  return key.label + " (" + std::string(KeyTypeName(key.type)) + ", id " + Hex(key.id) + ")";
+}
+
+Json KeyJson(const token::KeyPair& key, bool is_current) {
+  Json json{{"name", key.label},          {"type", KeyTypeName(key.type)},
+            {"bits", key.bits},           {"id", Hex(key.id)},
+            {"current", is_current},      {"exportable", key.extractable},
+            {"sensitive", key.sensitive}, {"mechanisms", Json::array()}};
+  for (const auto mechanism : key.mechanisms) {
+    json["mechanisms"].push_back(cryptoki::MechanismName(mechanism));
+  }
+  json["spki"] = Hex(key.spki);
+  json["certificate"] = nullptr;
+  if (const auto certificate = credential::ParseCertificate(key.certificate)) {
+    json["certificate"] = Json{{"subject", certificate->subject},
+                               {"issuer", certificate->issuer},
+                               {"not_before", credential::FormatTime(certificate->not_before)},
+                               {"not_after", credential::FormatTime(certificate->not_after)},
+                               {"dns_names", certificate->dns_names}};
+  }
+  return json;
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "cli/command.h"
+
+namespace keybroker::cli {
+
+// One verb of the noun key each; key.cc puts them together.
+void AddKeyGenerate(const Command& noun);
+void AddKeyList(const Command& noun);
+void AddKeyShow(const Command& noun);
+void AddKeyCurrent(const Command& noun);
+void AddKeyDelete(const Command& noun);
+
+}  // namespace keybroker::cli

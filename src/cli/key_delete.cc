@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "cli/change.h"
+#include "cli/key_choice.h"
+#include "cli/key_commands.h"
+#include "cli/key_pick.h"
+#include "cli/listener_file.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct DeleteOptions : PickOptions {
+  bool force = false;
+  bool yes = false;
+};
+
+// CheckNotNeeded keeps the current generation while there are others: which of them takes its place
+// is for the operator to say, not for chance.
+Status CheckNotNeeded(const token::KeyList& keys, const policy::CurrentKeys& current,
+                      const token::KeyPair& key) {
+  const auto generations =
+      std::count_if(keys.keys.begin(), keys.keys.end(), [&](const token::KeyPair& other) {
+        return other.label == key.label && other.type == key.type;
+      });
+  if (generations == 1 || !IsCurrent(keys, current, key)) return {};
+  return Fail(Conflict("the key " + Describe(key) +
+                       " is the current one of several generations: choose another with `keybroker "
+                       "key current " +
+                       key.label + " --id ID` first"));
+}
+
+// BoundTo names the listeners that would lose the key.
+std::string BoundTo(const config::Settings& settings, const std::string& key) {
+  std::string text;
+  const auto names = ListenerNames(settings);
+  if (!names) return text;
+  for (const std::string& name : *names) {
+    const auto listener = LoadListener(settings, name);
+    if (!listener) continue;
+    const auto& bindings = listener->bindings;
+    if (std::any_of(bindings.begin(), bindings.end(),
+                    [&](const policy::Binding& b) { return b.key == key; })) {
+      text += (text.empty() ? ". Listeners bound to it: " : ", ") + name;
+    }
+  }
+  return text;
+}
+
+Result<Json> DeleteOnToken(const TokenAccess& access, const policy::CurrentKeys& current,
+                           const KeyWish& wish) {
+  return access.Run(true, [&](LoggedIn& token) -> Result<Json> {
+    KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+    KB_ASSIGN(const token::KeyPair* key, PickKey(keys, current, wish));
+    KB_TRY(CheckNotNeeded(keys, current, *key));
+    const Json json = KeyJson(*key, IsCurrent(keys, current, *key));
+    KB_TRY(token::DeleteKey(token.session, *key));
+    return json;
+  });
+}
+
+Status ForgetCurrent(const config::Settings& settings, const Json& key) {
+  KB_ASSIGN(auto current, LoadCurrent(settings));
+  const auto type = cryptoki::ParseKeyType(GetText(key, "type"));
+  if (!type) return Fail(Internal("the token's process named no key type"));
+  const auto entry = current.ids.find({GetText(key, "name"), *type});
+  if (entry == current.ids.end() || entry->second != GetText(key, "id")) return {};
+  current.ids.erase(entry);
+  return StoreCurrent(settings, current);
+}
+
+Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& options) {
+  KB_ASSIGN(const KeyWish wish, MakeWish(options.name, options.type, options.id));
+  if (!options.force) {
+    return Fail(Denied("the key " + wish.name +
+                       " has no verified backup (this version makes none): "
+                       "deleting it loses it for good. Say --force if that is meant"));
+  }
+  KB_ASSIGN(const auto settings, invocation.Settings());
+  KB_ASSIGN(const auto current, LoadCurrent(settings));
+  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_TRY(Confirm("This destroys the key " + wish.name + " on the token \"" + access.config().name +
+                     "\" for good" + BoundTo(settings, wish.name),
+                 wish.name, options.yes));
+  KB_ASSIGN(Change change, Change::Begin(settings));
+  ChangeRecord record{"key-delete", wish.name, wish.id, "token " + access.config().name};
+  KB_ASSIGN(const Json key,
+            Recorded(change, record, [&] { return DeleteOnToken(access, current, wish); }));
+  record.key_id = GetText(key, "id");
+  KB_TRY(ForgetCurrent(settings, key));
+  Answer answer = MakeAnswer(
+      "the key " + wish.name + " (" + GetText(key, "type") + ", id " + record.key_id + ") is gone",
+      {{"deleted", key}});
+  KB_TRY(change.Done(record, answer));
+  return answer;
+}
+
+}  // namespace
+
+void AddKeyDelete(const Command& noun) {
+  auto options = std::make_shared<DeleteOptions>();
+  const Command verb = noun.Verb("delete", "destroy a key on the token",
+                                 "keybroker key delete old.example.test --type rsa --force");
+  AddPickOptions(verb, *options);
+  verb.Flag("--force", options->force, "although there is no verified backup")
+      .Flag("--yes", options->yes, "do not ask to type the name");
+  verb.Does([options](const Invocation& i) { return KeyDelete(i, *options); });
+}
+
+}  // namespace keybroker::cli

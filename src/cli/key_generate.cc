@@ -1,0 +1,127 @@
+#include <memory>
+#include <utility>
+
+#include "cli/change.h"
+#include "cli/key_choice.h"
+#include "cli/key_commands.h"
+#include "cli/key_text.h"
+#include "cli/token_access.h"
+#include "keybroker/base/hex.h"
+#include "keybroker/policy/listener.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct GenerateOptions {
+  TokenOptions token;
+  std::string name;
+  std::string type = "ec";
+  unsigned bits = 0;
+  std::string curve;
+  bool exportable = false;
+  bool new_generation = false;
+};
+
+Result<uint32_t> CurveBits(const std::string& curve) {
+  if (curve == "P-256") return 256U;
+  if (curve == "P-384") return 384U;
+  if (curve == "P-521") return 521U;
+  return Fail(Malformed("\"" + curve + "\" is not a curve: P-256, P-384 or P-521"));
+}
+
+Result<token::KeySpec> Spec(const GenerateOptions& options) {
+  token::KeySpec spec;
+  KB_TRY(policy::CheckKeyName(options.name));
+  spec.label = options.name;
+  spec.exportable = options.exportable;
+  KB_ASSIGN(spec.type, ParseType(options.type));
+  const bool is_rsa = spec.type == cryptoki::KeyType::kRsa;
+  if (is_rsa && !options.curve.empty()) return Fail(Malformed("--curve is for --type ec"));
+  if (!is_rsa && options.bits != 0) return Fail(Malformed("--bits is for --type rsa"));
+  spec.bits = options.bits == 0 ? 2048U : options.bits;
+  if (!is_rsa) {
+    KB_ASSIGN(spec.bits, CurveBits(options.curve.empty() ? "P-256" : options.curve));
+  }
+  KB_TRY(token::CheckKeySpec(spec));
+  return spec;
+}
+
+// OlderIds lists the generations there are, and refuses to go on when that was not expected.
+Result<Json> OlderIds(const token::KeyList& keys, const token::KeySpec& spec, bool new_generation) {
+  Json ids = Json::array();
+  for (const auto& key : keys.keys) {
+    if (key.label != spec.label || key.type != spec.type) continue;
+    if (!new_generation) {
+      return Fail(Conflict("the key " + Describe(key) +
+                           " exists. It was left as it is: --new-generation makes another one, "
+                           "which `keybroker key current` puts into use"));
+    }
+    ids.push_back(Hex(key.id));
+  }
+  return ids;
+}
+
+// KeepOlderCurrent writes down which key is current before there is a second: a name with two keys
+// and no current one would be shown to no listener.
+Status KeepOlderCurrent(const config::Settings& settings, const token::KeySpec& spec,
+                        const Json& older) {
+  KB_ASSIGN(auto current, LoadCurrent(settings));
+  if (older.size() != 1 || current.ids.contains({spec.label, spec.type})) return {};
+  current.ids[{spec.label, spec.type}] = older[0].get<std::string>();
+  return StoreCurrent(settings, current);
+}
+
+Result<Json> Generate(const TokenAccess& access, const GenerateOptions& options,
+                      const token::KeySpec& spec) {
+  return access.Run(true, [&](LoggedIn& token) -> Result<Json> {
+    KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+    KB_TRY(OlderIds(keys, spec, options.new_generation));
+    KB_ASSIGN(const auto key, token::GenerateKey(token.session, token.profile, spec));
+    return KeyJson(key, false);
+  });
+}
+
+Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& options) {
+  KB_ASSIGN(const auto spec, Spec(options));
+  KB_ASSIGN(const auto settings, invocation.Settings());
+  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_ASSIGN(Change change, Change::Begin(settings));
+  ChangeRecord record{"key-generate", options.name, "", "token " + access.config().name};
+  if (options.new_generation) {
+    KB_ASSIGN(const Json older, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
+      KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+      return OlderIds(keys, spec, true);
+    }));
+    KB_TRY(KeepOlderCurrent(settings, spec, older));
+  }
+  KB_ASSIGN(Json key, Recorded(change, record, [&] { return Generate(access, options, spec); }));
+  record.key_id = GetText(key, "id");
+  KB_ASSIGN(auto current, LoadCurrent(settings));
+  if (current.ids.try_emplace({spec.label, spec.type}, record.key_id).second) {
+    KB_TRY(StoreCurrent(settings, current));
+    key["current"] = true;
+  }
+  Answer answer = MakeAnswer(GeneratedText(key, access.config().name), {{"key", key}});
+  KB_TRY(change.Done(record, answer));
+  return answer;
+}
+
+}  // namespace
+
+void AddKeyGenerate(const Command& noun) {
+  auto options = std::make_shared<GenerateOptions>();
+  const Command verb = noun.Verb("generate", "make a key pair on the token; it never leaves it",
+                                 "keybroker key generate mail.example.test --type rsa --bits 3072");
+  verb.Argument("NAME", options->name, "key name: an FQDN in A-labels, or a wildcard")
+      .Option("--type", options->type, "rsa or ec (default ec)")
+      .Option("--bits", options->bits, "RSA: 2048 (default), 3072 or 4096")
+      .Option("--curve", options->curve, "EC: P-256 (default), P-384 or P-521")
+      .Flag("--exportable", options->exportable,
+            "let it be wrapped for a backup; cannot be decided later")
+      .Flag("--new-generation", options->new_generation,
+            "make a further key of a name and type that has one; the older stays current");
+  AddTokenOptions(verb, options->token);
+  verb.Does([options](const Invocation& i) { return KeyGenerate(i, *options); });
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "cli/answer.h"
+
+namespace keybroker::cli {
+
+// These lay out for a person what KeyJson (key_choice.h) holds.
+std::string GeneratedText(const Json& key, const std::string& token);
+std::string KeyTable(const Json& keys);
+std::string KeyText(const Json& key);
+
+}  // namespace keybroker::cli

@@ -1,0 +1,138 @@
+#include "cli/pin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "keybroker/base/file.h"
+#include "keybroker/base/unique_fd.h"
+
+namespace keybroker::cli {
+namespace {
+
+constexpr size_t kMaxPin = 255;
+constexpr uint8_t kControlC = 3;
+constexpr uint8_t kControlD = 4;
+constexpr uint8_t kBackspace = 8;
+constexpr uint8_t kControlU = 21;
+constexpr uint8_t kDelete = 127;
+
+void Say(int tty, const std::string& text) {
+  // A prompt that cannot be shown is no reason to stop.
+  [[maybe_unused]] const ssize_t n = ::write(tty, text.data(), text.size());
+}
+
+// QuietTerminal switches echo, line editing and signal characters off, and back on when it goes:
+// Control-C then arrives as a byte, and cannot leave the terminal without echo.
+class QuietTerminal {
+ public:
+  explicit QuietTerminal(int tty) : tty_(tty), good_(::tcgetattr(tty, &before_) == 0) {
+    termios quiet = before_;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG);
+    quiet.c_cc[VMIN] = 1;
+    quiet.c_cc[VTIME] = 0;
+    good_ = good_ && ::tcsetattr(tty, TCSAFLUSH, &quiet) == 0;
+  }
+  ~QuietTerminal() {
+    if (good_) ::tcsetattr(tty_, TCSAFLUSH, &before_);
+  }
+  QuietTerminal(const QuietTerminal&) = delete;
+  QuietTerminal& operator=(const QuietTerminal&) = delete;
+  bool good() const { return good_; }
+
+ private:
+  int tty_;
+  termios before_{};
+  bool good_;
+};
+
+// ReadByte gives the next byte, 0 at the end of input.
+uint8_t ReadByte(int fd) {
+  uint8_t byte = 0;
+  ssize_t n;
+  do {
+    n = ::read(fd, &byte, 1);
+  } while (n < 0 && errno == EINTR);
+  return n == 1 ? byte : 0;
+}
+
+Result<Secret> ReadLine(int fd, bool edit) {
+  KB_ASSIGN(Secret secret, Secret::Allocate(kMaxPin));
+  for (;;) {
+    const uint8_t byte = ReadByte(fd);
+    if (byte == 0 || byte == '\n' || byte == '\r') break;
+    if (edit && (byte == kControlC || byte == kControlD)) return Fail(Denied("given up"));
+    if (edit && (byte == kBackspace || byte == kDelete)) {
+      secret.Truncate(secret.empty() ? 0 : secret.size() - 1);
+    } else if (edit && byte == kControlU) {
+      secret.Truncate(0);
+    } else if (!secret.Append(byte)) {
+      return Fail(Malformed("the PIN is longer than " + std::to_string(kMaxPin) + " bytes"));
+    }
+  }
+  if (secret.empty()) return Fail(Malformed("the PIN is empty"));
+  return secret;
+}
+
+Result<Secret> Prompt(int tty, const std::string& prompt) {
+  auto secret = [&]() -> Result<Secret> {
+    const QuietTerminal quiet(tty);
+    if (!quiet.good()) return Fail(SystemError("cannot switch the terminal's echo off", errno));
+    // Only now: what is typed before the echo is off is thrown away.
+    Say(tty, prompt + ": ");
+    return ReadLine(tty, true);
+  }();
+  Say(tty, "\n");
+  return secret;
+}
+
+UniqueFd Terminal() { return UniqueFd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)); }
+
+}  // namespace
+
+void AddPinOptions(const Command& command, PinOptions& options, const std::string& prefix) {
+  options.prefix = prefix;
+  const std::string what = prefix.empty() ? "the PIN" : "the " + prefix + "PIN";
+  command.Option("--" + prefix + "pin-file", options.file,
+                 "read " + what + " from a file's first line (mode 0600)");
+  command.Option("--" + prefix + "pin-fd", options.fd,
+                 "read " + what + " from an open file descriptor's first line");
+}
+
+Result<Secret> AskPin(const PinOptions& options, const std::string& prompt, bool is_new) {
+  if (!options.file.empty()) return ReadSecretFile(options.file);
+  if (options.fd >= 0) return ReadLine(options.fd, false);
+  const UniqueFd tty = Terminal();
+  if (!tty) {
+    return Fail(Denied("there is no terminal to ask for the " + prompt +
+                       ": give a file (mode 0600) "
+                       "with --" +
+                       options.prefix + "pin-file, or a descriptor with --" + options.prefix +
+                       "pin-fd"));
+  }
+  KB_ASSIGN(Secret secret, Prompt(tty.get(), prompt));
+  if (!is_new) return secret;
+  KB_ASSIGN(const Secret again, Prompt(tty.get(), prompt + ", once more"));
+  if (!secret.Equals(again))
+    return Fail(Malformed("the two are not the same; nothing was changed"));
+  return secret;
+}
+
+Status Confirm(const std::string& what, const std::string& expected, bool yes) {
+  if (yes) return {};
+  const UniqueFd tty = Terminal();
+  if (!tty) return Fail(Denied(what + ". Nothing was changed: say --yes if that is meant"));
+  Say(tty.get(), what + ".\nType " + expected + " to go on: ");
+  std::string line;
+  for (uint8_t byte = ReadByte(tty.get()); byte != 0 && byte != '\n'; byte = ReadByte(tty.get())) {
+    line += static_cast<char>(byte);
+  }
+  if (line != expected)
+    return Fail(Denied("that was not \"" + expected + "\": nothing was changed"));
+  return {};
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,73 @@
+#include "cli/status_text.h"
+
+#include <vector>
+
+namespace keybroker::cli {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+const Json& List(const Json& status, const char* field) {
+  static const Json kNone = Json::array();
+  const auto found = status.find(field);
+  return found == status.end() || !found->is_array() ? kNone : *found;
+}
+
+std::string Number(const Json& json, const char* field) {
+  return std::to_string(GetNumber(json, field));
+}
+
+std::string BrokerLine(const Json& status) {
+  const auto broker = status.find("broker");
+  if (broker == status.end() || !broker->is_object()) return "broker: not running\n";
+  return "broker: running, pid " + Number(*broker, "pid") + ", for " +
+         Number(*broker, "uptime_seconds") + " s, version " + GetText(*broker, "version") + "\n";
+}
+
+std::string Tokens(const Json& status) {
+  Rows rows{{"TOKEN", "STATE", "KEYS", "PID", "LABEL", "SERIAL"}};
+  std::string details;
+  for (const Json& token : List(status, "tokens")) {
+    rows.push_back({GetText(token, "name"), GetText(token, "state"), Number(token, "keys"),
+                    Number(token, "pid"), GetText(token, "label"), GetText(token, "serial")});
+    const std::string detail = GetText(token, "detail");
+    if (!detail.empty()) details += GetText(token, "name") + ": " + detail + "\n";
+  }
+  if (rows.size() == 1) return "no token is configured: `keybroker token add` adds one\n";
+  return Columns(rows) + details;
+}
+
+std::string KeyNames(const Json& listener) {
+  std::string text;
+  for (const Json& key : List(listener, "keys")) {
+    text += (text.empty() ? "" : ", ") + GetText(key, "name") + " (" + GetText(key, "type") +
+            (GetBool(key, "current") ? ")" : ", older)");
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string Listeners(const Json& status) {
+  Rows rows{{"LISTENER", "CONNECTIONS", "SIGNATURES", "DENIED", "FAILED", "KEYS"}};
+  for (const Json& listener : List(status, "listeners")) {
+    rows.push_back({GetText(listener, "name"), Number(listener, "connections"),
+                    Number(listener, "signatures"), Number(listener, "denied"),
+                    Number(listener, "failed"), KeyNames(listener)});
+  }
+  return rows.size() == 1 ? "" : "\n" + Columns(rows);
+}
+
+std::string Warnings(const Json& status) {
+  std::string text;
+  for (const Json& warning : List(status, "warnings")) {
+    if (warning.is_string()) text += "warning: " + warning.get<std::string>() + "\n";
+  }
+  return text.empty() ? "" : "\n" + text;
+}
+
+}  // namespace
+
+std::string StatusText(const Json& status) {
+  return BrokerLine(status) + Tokens(status) + Listeners(status) + Warnings(status);
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,79 @@
+#include "cli/token_access.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "cli/layout.h"
+#include "cli/token_child.h"
+#include "cli/token_login.h"
+#include "keybroker/token/module.h"
+#include "keybroker/token/pin_source.h"
+
+namespace keybroker::cli {
+namespace {
+
+// NeedsPrompt: a systemd credential is there for the unit only, not for an operator's command.
+bool NeedsPrompt(const token::TokenConfig& config) { return config.pin_file.empty(); }
+
+Result<Secret> PinInChild(const token::TokenConfig& config, const std::vector<Secret>& secrets) {
+  if (!secrets.empty()) return secrets.front().Clone();
+  KB_ASSIGN(auto pin, token::ReadPin(config));
+  if (!pin) return Fail(Denied("no PIN for the token \"" + config.name + "\""));
+  return std::move(*pin);
+}
+
+Result<Json> InChild(const config::Settings& settings, const token::TokenConfig& config,
+                     bool read_write, const std::vector<Secret>& secrets,
+                     const LoggedInWork& work) {
+  KB_ASSIGN(const Secret pin, PinInChild(config, secrets));
+  KB_ASSIGN(auto profile, token::LoadProfile(settings.profiles_dir, config.profile));
+  KB_ASSIGN(auto module, token::Module::Load(config));
+  KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
+  KB_TRY(LogIn(settings, config, token, pin));
+  KB_ASSIGN(auto session, token.OpenSession(read_write));
+  LoggedIn logged_in{std::move(token), std::move(session), std::move(profile), config, &pin};
+  return work(logged_in);
+}
+
+}  // namespace
+
+void AddTokenOptions(const Command& command, TokenOptions& options) {
+  command.Option("--token", options.token, "the token, when several are configured");
+  AddPinOptions(command, options.pin);
+}
+
+Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const std::string& name) {
+  if (!name.empty()) return token::LoadTokenConfig(settings, name);
+  KB_ASSIGN(auto all, token::LoadTokenConfigs(settings));
+  if (all.empty()) {
+    return Fail(NotFound("no token is configured in " + settings.tokens_dir.string() +
+                         ": add one with `keybroker token add NAME --module FILE --label LABEL`"));
+  }
+  if (all.size() == 1) return std::move(all.front());
+  std::string names;
+  for (const auto& one : all) names += (names.empty() ? "" : ", ") + one.name;
+  return Fail(Malformed("several tokens are configured (" + names + "): say which with --token"));
+}
+
+Result<TokenAccess> TokenAccess::Prepare(const config::Settings& settings,
+                                         const TokenOptions& options) {
+  KB_ASSIGN(auto config, ChooseToken(settings, options.token));
+  TokenAccess access(settings, std::move(config));
+  if (options.pin.Given() || NeedsPrompt(access.config_)) {
+    KB_ASSIGN(access.pin_,
+              AskPin(options.pin, "PIN of the token \"" + access.config_.name + "\"", false));
+  }
+  return access;
+}
+
+Result<Json> TokenAccess::Run(bool read_write, const LoggedInWork& work) const {
+  KB_TRY(MakeStateDirectories(settings_));
+  std::vector<const Secret*> secrets;
+  if (pin_) secrets.push_back(&*pin_);
+  return RunAsTokenUser(settings_, secrets, [&](const std::vector<Secret>& received) {
+    return InChild(settings_, config_, read_write, received, work);
+  });
+}
+
+}  // namespace keybroker::cli

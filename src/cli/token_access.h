@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cli/answer.h"
+#include "cli/command.h"
+#include "cli/pin.h"
+#include "keybroker/base/result.h"
+#include "keybroker/base/secret.h"
+#include "keybroker/config/settings.h"
+#include "keybroker/token/config.h"
+#include "keybroker/token/profile.h"
+#include "keybroker/token/session.h"
+#include "keybroker/token/token.h"
+
+namespace keybroker::cli {
+
+// TokenOptions says which token, and where its PIN comes from.
+struct TokenOptions {
+  std::string token;  // name of its file; empty: the only one there is
+  PinOptions pin;
+};
+
+// AddTokenOptions adds --token, --pin-file and --pin-fd.
+void AddTokenOptions(const Command& command, TokenOptions& options);
+
+// ChooseToken gives the named token's configuration, or the only one's. NotFound lists what there
+// is and how to add one; Malformed when there are several and none is named.
+Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const std::string& name);
+
+// LoggedIn is a token with its user logged in and a session, in the token's own process.
+struct LoggedIn {
+  token::Token token;
+  token::Session session;
+  token::Profile profile;
+  token::TokenConfig config;
+  const Secret* pin;  // for keys with CKA_ALWAYS_AUTHENTICATE
+};
+
+using LoggedInWork = std::function<Result<Json>(LoggedIn& token)>;
+
+// TokenAccess is the operator's way to one token: its configuration and, where it is not read from
+// the configured source, its PIN.
+class TokenAccess {
+ public:
+  // Prepare takes the PIN from the options, else leaves it to the token's configured file, else
+  // asks the terminal. Nothing is loaded yet.
+  static Result<TokenAccess> Prepare(const config::Settings& settings, const TokenOptions& options);
+
+  // Run does work as the token user (token_child.h) after logging in under the PIN guard.
+  // read_write asks for a session that can change the token.
+  Result<Json> Run(bool read_write, const LoggedInWork& work) const;
+
+  const token::TokenConfig& config() const { return config_; }
+
+ private:
+  TokenAccess(const config::Settings& settings, token::TokenConfig config)
+      : settings_(settings), config_(std::move(config)) {}
+
+  config::Settings settings_;
+  token::TokenConfig config_;
+  std::optional<Secret> pin_;
+};
+
+}  // namespace keybroker::cli

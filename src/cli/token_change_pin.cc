@@ -1,0 +1,109 @@
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+#include "cli/change.h"
+#include "cli/token_access.h"
+#include "cli/token_child.h"
+#include "cli/token_commands.h"
+#include "cli/token_login.h"
+#include "keybroker/base/file.h"
+#include "keybroker/base/process.h"
+#include "keybroker/token/module.h"
+#include "keybroker/token/pin_source.h"
+#include "keybroker/token/token.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct ChangeOptions {
+  std::string name;
+  PinOptions pin;
+  PinOptions new_pin;
+};
+
+// ChangeInChild gets the new PIN first, then the old one unless it is read from its file.
+Result<Json> ChangeInChild(const config::Settings& settings, const token::TokenConfig& config,
+                           const std::vector<Secret>& secrets) {
+  Secret old_pin;
+  if (secrets.size() > 1) {
+    KB_ASSIGN(old_pin, secrets[1].Clone());
+  } else {
+    KB_ASSIGN(auto read, token::ReadPin(config));
+    if (!read) return Fail(Denied("no PIN for the token \"" + config.name + "\""));
+    old_pin = std::move(*read);
+  }
+  KB_ASSIGN(auto module, token::Module::Load(config));
+  KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
+  KB_TRY(LogIn(settings, config, token, old_pin));
+  KB_ASSIGN(auto guard, GuardOf(settings, token));
+  KB_TRY(token.ChangePin(old_pin, secrets[0], guard));
+  return Json{{"changed", true}};
+}
+
+// StorePin keeps the configured PIN file true: else the tokenhost's next start would try the old
+// PIN.
+Status StorePin(const config::Settings& settings, const token::TokenConfig& config,
+                const Secret& pin) {
+  FileOwner owner;
+  if (::geteuid() == 0) {
+    KB_ASSIGN(const User user, FindUser(settings.token_user));
+    owner = {user.uid, user.gid};
+  }
+  const auto bytes = pin.Expose();
+  const Status written = WriteFileAtomically(
+      config.pin_file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, 0600,
+      Overwrite::kReplace, owner);
+  if (written) return {};
+  return Fail(Internal("the PIN was changed on the token, but " + config.pin_file.string() +
+                       " still holds the old one: " + written.error().detail +
+                       ". Write the new one there before the tokenhost starts again"));
+}
+
+Result<Answer> TokenChangePin(const Invocation& invocation, const ChangeOptions& options) {
+  KB_ASSIGN(const auto settings, invocation.Settings());
+  KB_ASSIGN(const auto config, ChooseToken(settings, options.name));
+  const std::string who = "PIN of the token \"" + config.name + "\"";
+  Secret old_pin;
+  const bool ask_old = options.pin.Given() || config.pin_file.empty();
+  if (ask_old) {
+    KB_ASSIGN(old_pin, AskPin(options.pin, who, false));
+  }
+  KB_ASSIGN(const Secret new_pin, AskPin(options.new_pin, "new " + who, true));
+  std::vector<const Secret*> secrets{&new_pin};
+  if (ask_old) secrets.push_back(&old_pin);
+  KB_ASSIGN(Change change, Change::Begin(settings));
+  const ChangeRecord record{"token-change-pin", "", "", config.name};
+  KB_TRY(Recorded(change, record, [&] {
+    return RunAsTokenUser(settings, secrets, [&](const std::vector<Secret>& received) {
+      return ChangeInChild(settings, config, received);
+    });
+  }));
+  KB_TRY(change.Record(record, {}));
+  Answer answer = MakeAnswer("changed the " + who, {{"name", config.name}, {"changed", true}});
+  if (!config.pin_file.empty()) {
+    KB_TRY(StorePin(settings, config, new_pin));
+    answer.text += "; " + config.pin_file.string() + " holds the new one";
+  }
+  if (!config.pin_credential.empty()) {
+    answer.notes.push_back("the systemd credential \"" + config.pin_credential +
+                           "\" still holds the old one: replace it before the tokenhost starts "
+                           "again");
+  }
+  return answer;
+}
+
+}  // namespace
+
+void AddTokenChangePin(const Command& noun) {
+  auto options = std::make_shared<ChangeOptions>();
+  const Command verb = noun.Verb("change-pin", "change a token's user PIN and its PIN file",
+                                 "keybroker token change-pin soft");
+  verb.OptionalArgument("NAME", options->name, "the token's name here; the only one when left out");
+  AddPinOptions(verb, options->pin);
+  AddPinOptions(verb, options->new_pin, "new-");
+  verb.Does([options](const Invocation& i) { return TokenChangePin(i, *options); });
+}
+
+}  // namespace keybroker::cli

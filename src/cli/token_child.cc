@@ -1,0 +1,176 @@
+#include "cli/token_child.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "keybroker/base/process.h"
+#include "keybroker/base/unique_fd.h"
+
+namespace keybroker::cli {
+namespace {
+
+constexpr size_t kMaxResult = 16 << 20;
+constexpr uint32_t kMaxSecret = 4096;
+
+bool SendAll(int fd, std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+bool ReceiveAll(int fd, std::span<uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::recv(fd, bytes.data(), bytes.size(), 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+bool SendSecret(int fd, const Secret& secret) {
+  const auto size = static_cast<uint32_t>(secret.size());
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&size);
+  return SendAll(fd, {bytes, sizeof size}) && SendAll(fd, secret.Expose());
+}
+
+Result<std::vector<Secret>> ReceiveSecrets(int fd, size_t count) {
+  std::vector<Secret> secrets;
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t size = 0;
+    if (!ReceiveAll(fd, {reinterpret_cast<uint8_t*>(&size), sizeof size}) || size > kMaxSecret) {
+      return Fail(Internal("the PIN did not arrive"));
+    }
+    KB_ASSIGN(Secret secret, Secret::Allocate(size));
+    if (!ReceiveAll(fd, secret.Buffer().first(size))) return Fail(Internal("the PIN was cut off"));
+    secret.SetSize(size);
+    secrets.push_back(std::move(secret));
+  }
+  return secrets;
+}
+
+Result<Json> Work(const config::Settings& settings, int fd, size_t count, pid_t parent,
+                  const TokenWork& work) {
+  KB_ASSIGN(const auto secrets, ReceiveSecrets(fd, count));
+  if (::geteuid() == 0) {
+    KB_ASSIGN(const User user, FindUser(settings.token_user));
+    KB_TRY(BecomeUser(user));
+  }
+  // Here, since a change of uid forgets it (prctl(2)). Nothing of ours outlives the command.
+  if (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || ::getppid() != parent) {
+    return Fail(Internal("the command ended before its work began"));
+  }
+  return work(secrets);
+}
+
+Json Pack(const Result<Json>& result) {
+  if (result) return Json{{"result", *result}};
+  return Json{{"code", static_cast<unsigned>(result.error().code)},
+              {"rv", result.error().rv},
+              {"detail", result.error().detail}};
+}
+
+// Child never returns: destructors here would touch the parent's secrets, which a fork leaves
+// behind as addresses without memory.
+[[noreturn]] void Child(const config::Settings& settings, int fd, size_t count, pid_t parent,
+                        const TokenWork& work) {
+  std::string text;
+  try {
+    text = Pack(Work(settings, fd, count, parent, work))
+               .dump(-1, ' ', false, Json::error_handler_t::replace);
+  } catch (const std::exception& error) {
+    text = Pack(Fail(Internal(error.what()))).dump();
+  }
+  const bool sent = SendAll(fd, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  std::fflush(nullptr);
+  ::_exit(sent ? 0 : 1);
+}
+
+Result<std::string> ReceiveText(int fd) {
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+    if (text.size() > kMaxResult) return Fail(Internal("the token's answer is too long"));
+  }
+}
+
+Result<Json> Unpack(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_object() && json.contains("result")) return json["result"];
+  const int64_t code = GetNumber(json, "code");
+  if (code < 1 || code > static_cast<int64_t>(ErrorCode::kConflict)) {
+    return Fail(Internal("the token's process gave an answer that does not parse"));
+  }
+  Error error =
+      Internal(GetText(json, "detail"), static_cast<unsigned long>(GetNumber(json, "rv")));
+  error.code = static_cast<ErrorCode>(code);
+  return Fail(std::move(error));
+}
+
+Status WaitFor(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return Fail(SystemError("waitpid", errno));
+  }
+  if (WIFSIGNALED(status)) {
+    return Fail(TokenFailed("the process that talks to the token was ended by signal " +
+                            std::to_string(WTERMSIG(status)) + " (" +
+                            ::strsignal(WTERMSIG(status)) +
+                            "), most likely in the vendor's module. Look at the token with "
+                            "`keybroker key list` before trying again"));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Json> RunAsTokenUser(const config::Settings& settings,
+                            const std::vector<const Secret*>& secrets, const TokenWork& work) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    return Fail(SystemError("socketpair", errno));
+  }
+  UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
+  std::fflush(nullptr);
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return Fail(SystemError("fork", errno));
+  if (pid == 0) {
+    ours.Reset();
+    Child(settings, theirs.get(), secrets.size(), parent, work);
+  }
+  theirs.Reset();
+  const bool sent = std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {
+    return SendSecret(ours.get(), *secret);
+  });
+  auto text = ReceiveText(ours.get());
+  ours.Reset();
+  KB_TRY(WaitFor(pid));
+  KB_TRY(text);
+  if (!sent && text->empty()) return Fail(Internal("the token's process ended before its work"));
+  return Unpack(*text);
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "cli/answer.h"
+#include "keybroker/base/result.h"
+#include "keybroker/base/secret.h"
+#include "keybroker/config/settings.h"
+
+namespace keybroker::cli {
+
+// TokenWork is done where the vendor's module is loaded; it gets copies of the secrets and hands
+// back JSON.
+using TokenWork = std::function<Result<Json>(const std::vector<Secret>& secrets)>;
+
+// RunAsTokenUser does work in a child process that has become settings.token_user when we are root:
+// what it creates on the token belongs to who must read it, and a vendor's module never runs as
+// root, nor in the process that writes configuration. A crash of it is an error like any other.
+// Secrets travel over a socket pair, since a fork does not inherit them; so does the result, which
+// the parent reads as hostile. Input files are read before, by the parent; output files are written
+// after, by the parent.
+Result<Json> RunAsTokenUser(const config::Settings& settings,
+                            const std::vector<const Secret*>& secrets, const TokenWork& work);
+
+}  // namespace keybroker::cli

@@ -1,0 +1,120 @@
+#include <memory>
+#include <utility>
+
+#include "cli/change.h"
+#include "cli/layout.h"
+#include "cli/pin.h"
+#include "cli/token_access.h"
+#include "cli/token_child.h"
+#include "cli/token_commands.h"
+#include "cli/token_login.h"
+#include "keybroker/base/process.h"
+#include "keybroker/cryptoki/cryptoki.h"
+#include "keybroker/token/module.h"
+#include "keybroker/token/pin_source.h"
+#include "keybroker/token/token.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct InitOptions {
+  std::string name;
+  PinOptions pin;
+  PinOptions so_pin;
+  bool overwrite = false;
+  bool yes = false;
+};
+
+// ChooseSlot takes the slot of the token that bears the label, or else the first with an
+// uninitialised token. A token that is in use is taken with overwrite only.
+Result<CK_SLOT_ID> ChooseSlot(const token::Module& module, const token::TokenConfig& config,
+                              bool overwrite) {
+  KB_ASSIGN(const auto tokens, token::ListTokens(module));
+  const token::TokenInfo* blank = nullptr;
+  for (const auto& info : tokens) {
+    if ((info.flags & CKF_TOKEN_INITIALIZED) == 0) {
+      if (blank == nullptr) blank = &info;
+      continue;
+    }
+    if (info.label != config.label) continue;
+    if (!config.serial.empty() && info.serial != config.serial) continue;
+    if (overwrite) return info.slot;
+    return Fail(Conflict("the token \"" + config.label + "\" (serial " + info.serial +
+                         ") is initialised already; it was left as it is. --overwrite destroys "
+                         "every key on it"));
+  }
+  if (blank != nullptr) return blank->slot;
+  return Fail(NotFound("no slot of " + config.module.string() +
+                       " has an uninitialised token, nor one with the label \"" + config.label +
+                       "\": insert one, or see `keybroker token list`"));
+}
+
+Result<Json> InitInChild(const config::Settings& settings, const token::TokenConfig& config,
+                         bool overwrite, const std::vector<Secret>& secrets) {
+  const Secret& so_pin = secrets[0];
+  Secret pin;
+  if (secrets.size() > 1) {
+    KB_ASSIGN(pin, secrets[1].Clone());
+  } else {
+    KB_ASSIGN(auto read, token::ReadPin(config));
+    if (!read) return Fail(Denied("no PIN for the token \"" + config.name + "\""));
+    pin = std::move(*read);
+  }
+  KB_ASSIGN(auto module, token::Module::Load(config));
+  KB_ASSIGN(const CK_SLOT_ID slot, ChooseSlot(*module, config, overwrite));
+  KB_TRY(token::InitToken(*module, slot, config.label, so_pin, pin, overwrite));
+  // Proved, not believed: the token is found by its label and the PIN opens it.
+  KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
+  KB_ASSIGN(auto guard, GuardOf(settings, token));
+  KB_TRY(guard.Allow());
+  KB_TRY(LogIn(settings, config, token, pin));
+  return Json{{"label", token.info().label},
+              {"serial", token.info().serial},
+              {"model", token.info().model}};
+}
+
+Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& options) {
+  KB_ASSIGN(const auto settings, invocation.Settings());
+  KB_ASSIGN(const auto config, ChooseToken(settings, options.name));
+  if (options.overwrite) {
+    KB_TRY(Confirm("This destroys every key on the token \"" + config.label + "\"", config.label,
+                   options.yes));
+  }
+  const std::string who = " of the token \"" + config.name + "\"";
+  KB_ASSIGN(const Secret so_pin, AskPin(options.so_pin, "new SO PIN" + who, true));
+  Secret pin;
+  std::vector<const Secret*> secrets{&so_pin};
+  if (options.pin.Given() || config.pin_file.empty()) {
+    KB_ASSIGN(pin, AskPin(options.pin, "new user PIN" + who, true));
+    secrets.push_back(&pin);
+  }
+  KB_ASSIGN(Change change, Change::Begin(settings));
+  const ChangeRecord record{"token-init", "", "", config.name};
+  KB_ASSIGN(const Json made, Recorded(change, record, [&] {
+              return RunAsTokenUser(settings, secrets, [&](const std::vector<Secret>& received) {
+                return InitInChild(settings, config, options.overwrite, received);
+              });
+            }));
+  Answer answer = MakeAnswer("initialised the token \"" + GetText(made, "label") + "\" (" +
+                                 GetText(made, "model") + ", serial " + GetText(made, "serial") +
+                                 "); its PIN works\nnext: keybroker key generate NAME",
+                             {{"name", config.name}, {"token", made}});
+  KB_TRY(change.Done(record, answer));
+  return answer;
+}
+
+}  // namespace
+
+void AddTokenInit(const Command& noun) {
+  auto options = std::make_shared<InitOptions>();
+  const Command verb = noun.Verb("init", "initialise a token and set its PINs",
+                                 "keybroker token init soft --so-pin-file so.pin");
+  verb.OptionalArgument("NAME", options->name, "the token's name here; the only one when left out")
+      .Flag("--overwrite", options->overwrite, "although it is in use: destroys every key on it")
+      .Flag("--yes", options->yes, "do not ask to type the label");
+  AddPinOptions(verb, options->so_pin, "so-");
+  AddPinOptions(verb, options->pin);
+  verb.Does([options](const Invocation& i) { return TokenInit(i, *options); });
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,23 @@
+#include "cli/token_login.h"
+
+#include "keybroker/cryptoki/cryptoki.h"
+
+namespace keybroker::cli {
+
+Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token) {
+  return token::PinGuard::Open(token::PinGuardDirectory(settings), token.info().serial);
+}
+
+Status LogIn(const config::Settings& settings, const token::TokenConfig& config,
+             token::Token& token, const Secret& pin) {
+  KB_ASSIGN(auto guard, GuardOf(settings, token));
+  const Status status = token.Login(pin, guard);
+  if (status || status.error().rv != CKR_PIN_INCORRECT) return status;
+  return Fail(Denied("the PIN of the token \"" + config.name +
+                         "\" is wrong (CKR_PIN_INCORRECT). It was tried once and will not be tried "
+                         "again until `keybroker token unlock " +
+                         config.name + "` says so",
+                     status.error().rv));
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "keybroker/base/result.h"
+#include "keybroker/base/secret.h"
+#include "keybroker/config/settings.h"
+#include "keybroker/token/config.h"
+#include "keybroker/token/pin_guard.h"
+#include "keybroker/token/token.h"
+
+namespace keybroker::cli {
+
+// GuardOf opens the PIN guard's record of a token, the one that its tokenhost uses too.
+Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token);
+
+// LogIn logs the user in under the guard. A wrong PIN's error says that it was tried once and what
+// lets it be tried again.
+Status LogIn(const config::Settings& settings, const token::TokenConfig& config,
+             token::Token& token, const Secret& pin);
+
+}  // namespace keybroker::cli

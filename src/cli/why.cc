@@ -1,0 +1,108 @@
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/key_choice.h"
+#include "cli/listener_file.h"
+#include "keybroker/broker/admin_client.h"
+#include "keybroker/cryptoki/mechanism.h"
+#include "keybroker/cryptoki/names.h"
+#include "keybroker/policy/decision.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct WhyOptions {
+  std::string listener;
+  std::string key;
+  std::string mechanism;
+};
+
+// KnownKey stands in for the token's word: every key that keybroker made is in current.toml.
+std::optional<policy::KeyFacts> KnownKey(const policy::CurrentKeys& current,
+                                         const WhyOptions& options,
+                                         const cryptoki::SignMechanism* mechanism) {
+  std::optional<policy::KeyFacts> any;
+  for (const auto& [entry, id] : current.ids) {
+    if (entry.first != options.key) continue;
+    const policy::KeyFacts facts{options.key, entry.second, 0};
+    if (mechanism == nullptr || mechanism->key_type == entry.second) return facts;
+    any = facts;
+  }
+  return any;
+}
+
+// Named puts what was typed in the place of the name that an unknown mechanism has not got.
+std::string Named(std::string text, const WhyOptions& options) {
+  constexpr std::string_view kNameless = "CKM_?";
+  const size_t at = text.find(kNameless);
+  if (at != std::string::npos) text.replace(at, kNameless.size(), options.mechanism);
+  return text;
+}
+
+// NoteUnknown lists the mechanisms there are when a name is none of them.
+void NoteUnknown(const WhyOptions& options, Answer& answer) {
+  if (cryptoki::FindSignMechanism(options.mechanism) != nullptr) return;
+  std::string names;
+  for (const auto& mechanism : cryptoki::AllSignMechanisms()) {
+    names += (names.empty() ? "" : ", ") + std::string(mechanism.name);
+  }
+  answer.notes.push_back("the mechanisms that a binding can permit: " + names);
+}
+
+// FromFiles decides as the broker would, from the same files by the same rules.
+Result<Answer> FromFiles(const config::Settings& settings, const WhyOptions& options) {
+  KB_ASSIGN(const auto listener, LoadListener(settings, options.listener));
+  KB_ASSIGN(const auto current, LoadCurrent(settings));
+  const auto* mechanism = cryptoki::FindSignMechanism(options.mechanism);
+  const auto facts = KnownKey(current, options, mechanism);
+  const CK_MECHANISM_TYPE type =
+      mechanism == nullptr ? CK_UNAVAILABLE_INFORMATION : mechanism->type;
+  const auto reason = policy::DecideMechanism(listener, facts ? &*facts : nullptr, type);
+  Answer answer = MakeAnswer(Named(policy::Explain(reason, listener, options.key, type), options),
+                             {{"listener", options.listener},
+                              {"key", options.key},
+                              {"mechanism", options.mechanism},
+                              {"granted", reason == policy::Reason::kGranted},
+                              {"decision", policy::ReasonName(reason)},
+                              {"rv", cryptoki::RvName(policy::ReasonRv(reason))}});
+  answer.json["text"] = answer.text;
+  answer.json["from"] = "files";
+  NoteUnknown(options, answer);
+  answer.notes.push_back(
+      "no broker is running: this is what the files say, and which keys are on "
+      "the token was not looked up");
+  return answer;
+}
+
+Result<Answer> Why(const Invocation& invocation, const WhyOptions& options) {
+  KB_ASSIGN(const auto settings, invocation.Settings());
+  const auto text = broker::AskBroker(settings, wire::AdminVerb::kWhy,
+                                      {options.listener, options.key, options.mechanism});
+  if (!text && text.error().code == ErrorCode::kUnavailable) return FromFiles(settings, options);
+  KB_TRY(text);
+  Json json = Json::parse(*text, nullptr, false);
+  if (!json.is_object()) return Fail(Malformed("the broker's answer does not parse"));
+  json["from"] = "broker";
+  json["text"] = Named(GetText(json, "text"), options);
+  Answer answer = MakeAnswer(GetText(json, "text"), json);
+  NoteUnknown(options, answer);
+  return answer;
+}
+
+}  // namespace
+
+void AddWhy(const Command& root) {
+  auto options = std::make_shared<WhyOptions>();
+  const Command verb =
+      root.Verb("why",
+                "say whether a listener may sign with a key, and why (exit status 0 either "
+                "way)",
+                "keybroker why smtp mail.example.test CKM_RSA_PKCS_PSS");
+  verb.Argument("LISTENER", options->listener, "its name")
+      .Argument("KEY", options->key, "key name, an FQDN")
+      .Argument("MECHANISM", options->mechanism, "PKCS#11 name, such as CKM_ECDSA");
+  verb.Does([options](const Invocation& i) { return Why(i, *options); });
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,131 @@
+#include "unit/cli/program/host.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keybroker/base/process.h"
+
+namespace keybroker::cli::test {
+
+using keybroker::test::Arguments;
+using keybroker::test::CommandResult;
+
+void Host::SetUp() {
+  // The users that the programs become have to get in.
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+  for (const char* each : {"etc", "token", "token/tokens"}) {
+    std::filesystem::create_directory(File(each));
+  }
+  Write("token/softhsm2.conf",
+        "directories.tokendir = " + File("token/tokens").string() + "\nlog.level = ERROR\n");
+  Write("token/pin", std::string(kPin) + "\n", 0600);
+  Write("so-pin", "31415926\n", 0600);
+  for (const char* each : {"token", "token/tokens", "token/pin"}) GiveToTokenUser(each);
+  Arguments setup = {
+      "setup",          "--runtime-dir",        File("run"), "--state-dir", File("state"),
+      "--profiles-dir", KB_SOURCE_DIR "/tokens"};
+  Text(setup);
+}
+
+CommandResult Host::Run(const Arguments& arguments) const {
+  Arguments all = {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml")};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  // A session of its own, so that nothing can ask a terminal.
+  all.insert(all.begin(), {"setsid", "--wait"});
+  return keybroker::test::RunCommand(all);
+}
+
+std::string Host::Text(const Arguments& arguments) const {
+  const CommandResult result = Run(arguments);
+  EXPECT_EQ(result.status, 0) << ::testing::PrintToString(arguments) << result.err;
+  return result.out;
+}
+
+std::string Host::Fails(const Arguments& arguments) const {
+  const CommandResult result = Run(arguments);
+  EXPECT_EQ(result.status, 1) << ::testing::PrintToString(arguments) << result.out << result.err;
+  EXPECT_EQ(result.err.substr(0, 11), "keybroker: ") << result.err;
+  return result.err;
+}
+
+Host::Json Host::Answer(Arguments arguments) const {
+  arguments.insert(arguments.begin(), "--json");
+  return Json::parse(Text(arguments), nullptr, false);
+}
+
+Arguments Host::TokenArguments(const std::string& name, const std::string& label) const {
+  return {"token",
+          "add",
+          name,
+          "--module",
+          KB_SOFTHSM,
+          "--label",
+          label,
+          "--env",
+          "SOFTHSM2_CONF=" + File("token/softhsm2.conf").string(),
+          "--profile",
+          "softhsm2",
+          "--pin-file",
+          File("token/pin")};
+}
+
+void Host::AddToken(const std::string& label) { Text(TokenArguments("main", label)); }
+
+void Host::InitToken() {
+  AddToken();
+  Text({"token", "init", "--so-pin-file", File("so-pin")});
+}
+
+void Host::MakeToken(const std::string& label) const {
+  const auto result =
+      keybroker::test::RunCommand({"softhsm2-util", "--init-token", "--free", "--label", label,
+                                   "--so-pin", "31415926", "--pin", kPin},
+                                  {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
+  ASSERT_EQ(result.status, 0) << result.err;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(File("token/tokens"))) {
+    GiveToTokenUser(std::filesystem::relative(entry.path(), dir_.path()));
+  }
+}
+
+void Host::OpenSsl(const Arguments& arguments) const {
+  Arguments all = {"openssl"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  const auto result = keybroker::test::RunCommand(all);
+  ASSERT_EQ(result.status, 0) << result.err;
+}
+
+void Host::MakeCa() const {
+  OpenSsl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+           "-keyout", File("ca.key"), "-out", File("ca.pem"), "-days", "30", "-subj",
+           "/CN=Test CA"});
+}
+
+std::filesystem::path Host::Sign(const std::string& request, const std::string& names,
+                                 const std::string& file) const {
+  Write("names", "subjectAltName=" + names + "\n");
+  OpenSsl({"x509", "-req", "-in", File(request), "-CA", File("ca.pem"), "-CAkey", File("ca.key"),
+           "-CAcreateserial", "-days", "30", "-extfile", File("names"), "-out", File(file)});
+  return File(file);
+}
+
+std::string Host::Id(const std::string& name, const std::string& type) const {
+  const Json json = Answer({"key", "show", name, "--type", type});
+  for (const auto& key : json["keys"]) {
+    if (key["current"]) return key["id"];
+  }
+  return {};
+}
+
+void Host::Write(const std::string& name, const std::string& text, unsigned mode) const {
+  keybroker::test::WriteAll(File(name), text);
+  ASSERT_EQ(::chmod(File(name).c_str(), static_cast<mode_t>(mode)), 0);
+}
+
+void Host::GiveToTokenUser(const std::string& name) const {
+  if (::getuid() != 0) return;
+  const auto user = FindUser("keybroker-token");
+  ASSERT_TRUE(user.has_value()) << "run scripts/setup";
+  ASSERT_EQ(::chown(File(name).c_str(), user->uid, user->gid), 0);
+}
+
+}  // namespace keybroker::cli::test

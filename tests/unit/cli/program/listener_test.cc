@@ -1,0 +1,132 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/cli/program/host.h"
+
+namespace keybroker::cli::test {
+namespace {
+
+using keybroker::test::Process;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class ListenerCommand : public Host {};
+
+TEST_F(ListenerCommand, AddsBindsShowsUnbindsAndRemoves) {
+  Text({"listener", "add", "smtp", "--user", "root", "--user", "nobody", "--mode", "0600"});
+  Text({"listener", "bind", "smtp", kName, "--type", "ec", "--mechanism", "CKM_ECDSA"});
+  const Json shown = Answer({"listener", "show", "smtp"})["listener"];
+  EXPECT_EQ(shown["users"], Json({"root", "nobody"}));
+  EXPECT_EQ(shown["mode"], "0600");
+  EXPECT_EQ(shown["socket"], File("run/smtp/socket").string());
+  ASSERT_EQ(shown["bindings"].size(), 1U);
+  EXPECT_EQ(shown["bindings"][0]["permitted"], Json({"CKM_ECDSA"}));
+  Text({"listener", "unbind", "smtp", kName});
+  EXPECT_TRUE(Answer({"listener", "show", "smtp"})["listener"]["bindings"].empty());
+  EXPECT_THAT(Fails({"listener", "remove", "smtp"}), HasSubstr("--yes"));
+  Text({"listener", "remove", "smtp", "--yes"});
+  EXPECT_TRUE(Answer({"listener", "list"})["listeners"].empty());
+}
+
+TEST_F(ListenerCommand, RefusesWhatTheBrokerWouldRefuse) {
+  EXPECT_THAT(Fails({"listener", "add", "SMTP", "--user", "root"}), HasSubstr("a to z"));
+  EXPECT_THAT(Fails({"listener", "add", "admin", "--user", "root"}), HasSubstr("reserved"));
+  EXPECT_THAT(Fails({"listener", "add", "smtp"}), HasSubstr("--user"));
+  EXPECT_THAT(Fails({"listener", "add", "smtp", "--user", "no-such-user"}),
+              HasSubstr("no user \"no-such-user\""));
+  EXPECT_THAT(Fails({"listener", "add", "smtp", "--user", "root", "--mode", "rw"}),
+              HasSubstr("file mode"));
+  EXPECT_TRUE(Answer({"listener", "list"})["listeners"].empty());
+}
+
+TEST_F(ListenerCommand, LeavesAListenerThatExistsAndItsSocket) {
+  Text({"listener", "add", "smtp", "--user", "root"});
+  const std::string before = Read("etc/listeners.d/smtp.toml");
+  EXPECT_THAT(Fails({"listener", "add", "smtp", "--user", "nobody"}), HasSubstr("exists already"));
+  EXPECT_EQ(Read("etc/listeners.d/smtp.toml"), before);
+  EXPECT_THAT(
+      Fails({"listener", "add", "imap", "--user", "root", "--socket", File("run/smtp/socket")}),
+      HasSubstr("that of the listener \"smtp\""));
+}
+
+TEST_F(ListenerCommand, RefusesUnknownMechanismsWithTheLegalNames) {
+  Text({"listener", "add", "smtp", "--user", "root"});
+  EXPECT_THAT(Fails({"listener", "bind", "smtp", kName, "--mechanism", "CKM_NONSENSE"}),
+              AllOf(HasSubstr("CKM_NONSENSE"), HasSubstr("CKM_ECDSA"), HasSubstr("tls-server")));
+  EXPECT_THAT(Fails({"listener", "bind", "smtp", kName, "--mechanism", "CKM_RSA_X_509"}),
+              HasSubstr("CKM_RSA_X_509 is never permitted"));
+  EXPECT_TRUE(Answer({"listener", "show", "smtp"})["listener"]["bindings"].empty());
+}
+
+TEST_F(ListenerCommand, NamesFileAndLineOfATypo) {
+  Text({"listener", "add", "smtp", "--user", "root"});
+  Write("etc/listeners.d/smtp.toml", "[listener]\nname = \"smtp\"\nuser = [\"root\"]\n");
+  EXPECT_THAT(Fails({"listener", "show", "smtp"}),
+              AllOf(HasSubstr("smtp.toml:3"), HasSubstr("user")));
+  const auto listed = Run({"listener", "list"});
+  EXPECT_EQ(listed.status, 1);
+  EXPECT_THAT(listed.err, HasSubstr("smtp.toml:3"));
+}
+
+TEST_F(ListenerCommand, WhyAnswersFromTheFilesWhenNoBrokerRuns) {
+  Text({"listener", "add", "smtp", "--user", "root"});
+  Json why = Answer({"why", "smtp", kName, "CKM_ECDSA"});
+  EXPECT_EQ(why["granted"], false);
+  EXPECT_EQ(why["decision"], "key-not-bound");
+  EXPECT_EQ(why["from"], "files");
+  why = Answer({"why", "smtp", kName, "CKM_RSA_X_509"});
+  EXPECT_EQ(why["decision"], "mechanism-unknown");
+  EXPECT_THAT(why["text"].get<std::string>(), HasSubstr("CKM_RSA_X_509"));
+  EXPECT_THAT(Fails({"why", "imap", kName, "CKM_ECDSA"}), HasSubstr("no listener \"imap\""));
+}
+
+TEST_F(ListenerCommand, WithoutConfigurationSaysWhatMakesOne) {
+  std::filesystem::remove(File("etc/keybroker.toml"));
+  EXPECT_THAT(Fails({"listener", "list"}),
+              AllOf(HasSubstr("keybroker.toml"), HasSubstr("keybroker setup")));
+}
+
+// A whole day: the broker is told of each change, status and doctor see it.
+TEST_F(ListenerCommand, ChangesReachARunningBroker) {
+  InitToken();
+  Text({"listener", "add", "smtp", "--user", "root"});
+  EXPECT_EQ(Run({"status"}).status, 1);
+  Process run = Process::Start(
+      {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "run"});
+  ASSERT_TRUE(run.WaitForText("keybroker: ready")) << run.output();
+  EXPECT_EQ(Answer({"key", "generate", kName})["broker_reloaded"], true);
+  EXPECT_EQ(Answer({"listener", "bind", "smtp", kName})["broker_reloaded"], true);
+  Json status = Answer({"status"});
+  ASSERT_EQ(status["listeners"].size(), 1U);
+  ASSERT_EQ(status["listeners"][0]["keys"].size(), 1U);
+  EXPECT_EQ(status["listeners"][0]["keys"][0]["name"], kName);
+  EXPECT_EQ(status["tokens"][0]["state"], "ready");
+  EXPECT_EQ(Answer({"why", "smtp", kName, "CKM_ECDSA"})["granted"], true);
+  EXPECT_EQ(Answer({"why", "smtp", kName, "CKM_ECDSA"})["from"], "broker");
+  const auto doctor = Run({"doctor", "--module", KB_BUILD_DIR "/bin/keybroker", "--engine",
+                           KB_BUILD_DIR "/bin/keybroker"});
+  EXPECT_EQ(doctor.status, 0) << doctor.out;
+  EXPECT_EQ(Answer({"listener", "unbind", "smtp", kName})["broker_reloaded"], true);
+  EXPECT_TRUE(Answer({"status"})["listeners"][0]["keys"].empty());
+  EXPECT_EQ(run.Stop(), 0) << run.output();
+  EXPECT_EQ(Answer({"audit", "verify"})["good"], true);
+}
+
+TEST_F(ListenerCommand, DoctorSaysWhatIsWrongAndWhatToDo) {
+  AddToken();
+  const auto doctor = Run({"--json", "doctor", "--module", File("none.so")});
+  EXPECT_EQ(doctor.status, 1);
+  const Json json = Json::parse(doctor.out, nullptr, false);
+  EXPECT_EQ(json["good"], false);
+  std::map<std::string, std::string> wrong;
+  for (const auto& line : json["lines"]) {
+    if (line["state"] == "wrong") wrong[line["subject"]] = line["text"];
+  }
+  EXPECT_THAT(wrong["broker"], HasSubstr("keybroker run"));
+  EXPECT_THAT(wrong["token main"], HasSubstr("keybroker token init"));
+  EXPECT_THAT(wrong["tokenhost main"], HasSubstr("keybroker run"));
+  EXPECT_THAT(wrong["listener module"], HasSubstr("none.so is missing"));
+}
+
+}  // namespace
+}  // namespace keybroker::cli::test

@@ -1,0 +1,122 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/cli/program/host.h"
+
+namespace keybroker::cli::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class TokenCommand : public Host {};
+
+TEST_F(TokenCommand, MakesATokenWhosePinWorks) {
+  InitToken();
+  const Json json = Answer({"token", "list"});
+  ASSERT_EQ(json["tokens"].size(), 1U);
+  EXPECT_EQ(json["tokens"][0]["token"]["label"], "stack");
+  EXPECT_EQ(json["tokens"][0]["token"]["pin"], "ok");
+  EXPECT_EQ(json["tokens"][0]["tokenhost"], "not running");
+}
+
+TEST_F(TokenCommand, RefusesAModuleThatIsNotThere) {
+  auto arguments = TokenArguments("main", "stack");
+  arguments[4] = "/nowhere/module.so";
+  EXPECT_THAT(Fails(arguments), HasSubstr("/nowhere/module.so"));
+  EXPECT_FALSE(std::filesystem::exists(File("etc/tokens.d/main.toml")));
+}
+
+TEST_F(TokenCommand, RefusesAModuleThatIsNoPkcs11Module) {
+  auto arguments = TokenArguments("main", "stack");
+  arguments[4] = "/lib/x86_64-linux-gnu/libz.so.1";
+  EXPECT_THAT(Fails(arguments), AllOf(HasSubstr("libz.so.1"), HasSubstr("not a PKCS#11 module")));
+  EXPECT_FALSE(std::filesystem::exists(File("etc/tokens.d/main.toml")));
+}
+
+TEST_F(TokenCommand, LeavesAConfiguredTokenAsItIs) {
+  AddToken();
+  const std::string before = Read("etc/tokens.d/main.toml");
+  EXPECT_THAT(Fails(TokenArguments("main", "other")), HasSubstr("configured already"));
+  EXPECT_EQ(Read("etc/tokens.d/main.toml"), before);
+}
+
+TEST_F(TokenCommand, LeavesAnInitialisedTokenAsItIs) {
+  InitToken();
+  Text({"key", "generate", kName});
+  EXPECT_THAT(Fails({"token", "init", "--so-pin-file", File("so-pin")}),
+              AllOf(HasSubstr("initialised already"), HasSubstr("--overwrite")));
+  EXPECT_FALSE(Id(kName, "ec").empty());
+}
+
+TEST_F(TokenCommand, AsksBeforeItDestroysAToken) {
+  InitToken();
+  EXPECT_THAT(Fails({"token", "init", "--so-pin-file", File("so-pin"), "--overwrite"}),
+              AllOf(HasSubstr("destroys every key"), HasSubstr("--yes")));
+}
+
+TEST_F(TokenCommand, SaysThatTheTokenIsUninitialised) {
+  AddToken();
+  EXPECT_THAT(Fails({"key", "generate", kName}), HasSubstr("not initialised"));
+}
+
+TEST_F(TokenCommand, SaysWhichLabelsThereAre) {
+  MakeToken("another");
+  AddToken();
+  EXPECT_THAT(Fails({"key", "list"}), AllOf(HasSubstr("\"stack\""), HasSubstr("\"another\"")));
+}
+
+TEST_F(TokenCommand, RefusesTwoTokensWithOneLabel) {
+  MakeToken("stack");
+  MakeToken("stack");
+  AddToken();
+  EXPECT_THAT(Fails({"key", "list"}), AllOf(HasSubstr("\"stack\""), HasSubstr("serial")));
+}
+
+TEST_F(TokenCommand, TriesAWrongPinOnceAndThenNoMore) {
+  InitToken();
+  Write("wrong-pin", "000000\n", 0600);
+  EXPECT_THAT(Fails({"key", "list", "--pin-file", File("wrong-pin")}),
+              HasSubstr("keybroker token unlock"));
+  // Not even the right one: which PIN is right is for the operator to say.
+  EXPECT_THAT(Fails({"key", "list"}), HasSubstr("keybroker token unlock"));
+  EXPECT_THAT(Text({"token", "unlock"}), HasSubstr("one further login"));
+  Text({"key", "list"});
+}
+
+TEST_F(TokenCommand, ChangesThePinAndItsFile) {
+  InitToken();
+  Write("new-pin", "161803\n", 0600);
+  Text({"token", "change-pin", "--new-pin-file", File("new-pin")});
+  EXPECT_EQ(Read("token/pin"), "161803");
+  Text({"key", "list"});
+}
+
+TEST_F(TokenCommand, RefusesAPinFileThatOthersCanRead) {
+  InitToken();
+  Write("open-pin", std::string(kPin) + "\n", 0644);
+  EXPECT_THAT(Fails({"key", "list", "--pin-file", File("open-pin")}), HasSubstr("chmod 0600"));
+}
+
+TEST_F(TokenCommand, NeedsAPinFromSomewhere) {
+  auto arguments = TokenArguments("main", "stack");
+  arguments.resize(arguments.size() - 2);  // no --pin-file
+  Text(arguments);
+  EXPECT_THAT(Fails({"key", "list"}), AllOf(HasSubstr("no terminal"), HasSubstr("--pin-file")));
+}
+
+TEST_F(TokenCommand, NamesLineAndLegalValuesOfATypo) {
+  AddToken();
+  Write("etc/tokens.d/main.toml", "lable = \"x\"\n" + Read("etc/tokens.d/main.toml"));
+  EXPECT_THAT(Fails({"key", "list"}), AllOf(HasSubstr("main.toml:"), HasSubstr("lable")));
+}
+
+TEST_F(TokenCommand, MeasuresAToken) {
+  InitToken();
+  const Json json = Answer({"token", "probe"});
+  EXPECT_FALSE(json["lines"].empty());
+  EXPECT_THAT(json["profile"].get<std::string>(), HasSubstr("P-256"));
+}
+
+}  // namespace
+}  // namespace keybroker::cli::test

@@ -1,0 +1,105 @@
+#include "cli/token_child.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+namespace keybroker::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+// As root the child becomes token_user: "nobody" is on every host.
+config::Settings SomeSettings() {
+  config::Settings settings;
+  settings.token_user = "nobody";
+  return settings;
+}
+
+TEST(TokenChild, RunsAsTheTokenUserInAProcessOfItsOwn) {
+  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+    return Json{{"uid", ::getuid()}, {"pid", ::getpid()}};
+  });
+  ASSERT_TRUE(json.has_value()) << json.error().detail;
+  EXPECT_NE(GetNumber(*json, "pid"), ::getpid());
+  if (::getuid() == 0) {
+    EXPECT_NE(GetNumber(*json, "uid"), 0);
+  } else {
+    EXPECT_EQ(GetNumber(*json, "uid"), ::getuid());
+  }
+}
+
+TEST(TokenChild, GetsTheSecretsInTheirOrder) {
+  const auto first = Secret::CopyFrom("first");
+  const auto second = Secret::CopyFrom("second, which is longer");
+  ASSERT_TRUE(first && second);
+  const auto json = RunAsTokenUser(SomeSettings(), {&*first, &*second},
+                                   [](const std::vector<Secret>& secrets) -> Result<Json> {
+                                     Json texts = Json::array();
+                                     for (const Secret& secret : secrets) {
+                                       const auto bytes = secret.Expose();
+                                       texts.push_back(std::string(bytes.begin(), bytes.end()));
+                                     }
+                                     return texts;
+                                   });
+  ASSERT_TRUE(json.has_value()) << json.error().detail;
+  EXPECT_EQ(*json, Json({"first", "second, which is longer"}));
+}
+
+TEST(TokenChild, HandsItsErrorOn) {
+  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+    return Fail(Denied("the PIN is wrong", 0xa0));
+  });
+  ASSERT_FALSE(json.has_value());
+  EXPECT_EQ(json.error().code, ErrorCode::kDenied);
+  EXPECT_EQ(json.error().rv, 0xa0UL);
+  EXPECT_EQ(json.error().detail, "the PIN is wrong");
+}
+
+TEST(TokenChild, ThatCrashesIsAnError) {
+  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+    ::raise(SIGKILL);
+    return Json();
+  });
+  ASSERT_FALSE(json.has_value());
+  EXPECT_EQ(json.error().code, ErrorCode::kTokenFailed);
+  EXPECT_THAT(json.error().detail, HasSubstr("ended by signal 9"));
+}
+
+TEST(TokenChild, ThatSaysNothingIsAnError) {
+  const auto json =
+      RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> { ::_exit(0); });
+  ASSERT_FALSE(json.has_value());
+  EXPECT_THAT(json.error().detail, HasSubstr("does not parse"));
+}
+
+TEST(TokenChild, ThatThrowsIsAnError) {
+  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+    throw std::runtime_error("out of paper");
+  });
+  ASSERT_FALSE(json.has_value());
+  EXPECT_EQ(json.error().code, ErrorCode::kInternal);
+  EXPECT_EQ(json.error().detail, "out of paper");
+}
+
+TEST(TokenChild, AnswersOfAnySizeCome) {
+  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+    return Json(std::string(1 << 20, 'x'));
+  });
+  ASSERT_TRUE(json.has_value()) << json.error().detail;
+  EXPECT_EQ(json->get<std::string>().size(), size_t{1} << 20);
+}
+
+TEST(TokenChild, AnswersWithoutEndAreRefused) {
+  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+    return Json(std::string(17 << 20, 'x'));
+  });
+  ASSERT_FALSE(json.has_value());
+  EXPECT_THAT(json.error().detail, HasSubstr("too long"));
+}
+
+}  // namespace
+}  // namespace keybroker::cli
