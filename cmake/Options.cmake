@@ -15,7 +15,9 @@ option(KB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
 find_program(KB_CCACHE ccache)
 if(KB_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${KB_CCACHE})
+  # Without the checkout's own path, so that a second checkout finds what the first one compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+    CCACHE_NOHASHDIR=1 ${KB_CCACHE})
 endif()
 
 find_package(OpenSSL 3.0 REQUIRED)
@@ -30,14 +32,18 @@ add_library(kb_flags INTERFACE)
 target_compile_definitions(kb_flags INTERFACE KB_VERSION="${PROJECT_VERSION}")
 target_compile_options(kb_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
   -Wold-style-cast -Werror -fstack-protector-strong -fno-omit-frame-pointer)
+# A target with KB_TEST is code that tests, not what is tested: it is compiled fast instead of well.
+set(KB_IS_TEST $<BOOL:$<TARGET_PROPERTY:KB_TEST>>)
 if(KB_SANITIZE)
   list(JOIN KB_SANITIZE "," KB_SANITIZE_ARG)
-  target_compile_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG} -fno-sanitize-recover=all -O1 -g)
+  target_compile_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG} -fno-sanitize-recover=all
+    $<IF:${KB_IS_TEST},-O0,-O1> -g1)
   target_link_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_options(kb_flags INTERFACE -O2 -D_FORTIFY_SOURCE=2)
+  target_compile_options(kb_flags INTERFACE $<IF:${KB_IS_TEST},-O0,-O2>)
+  target_compile_definitions(kb_flags INTERFACE $<$<NOT:${KB_IS_TEST}>:_FORTIFY_SOURCE=2>)
   target_link_options(kb_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 if(KB_FUZZ)
-  target_compile_options(kb_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_options(kb_flags INTERFACE $<$<NOT:${KB_IS_TEST}>:-fsanitize=fuzzer-no-link>)
 endif()
