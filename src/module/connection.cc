@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -32,27 +33,30 @@ bool Send(int fd, wire::Bytes message) {
   }
 }
 
-// Waits until something can be received. recv() with MSG_DONTWAIT before it would cost a system
-// call: the answer is never there yet.
-bool AwaitReadable(int fd, uint64_t until_ms) {
+// Waits in recv() itself: poll() before it would be one more system call in every signature. A
+// signal handler of the host's may have cut the wait short; only then is the rest of it counted.
+// The size of the message; 0 when the connection is lost, or with *silent when nothing came.
+// Descriptors that a peer might send along are not taken: recv has no place for them.
+size_t Receive(int fd, std::span<uint8_t> buffer, uint64_t timeout_ms, bool* silent) {
+  const uint64_t until_ms = NowMs() + timeout_ms;
+  int flags = MSG_TRUNC;
   for (;;) {
+    const ssize_t size = recv(fd, buffer.data(), buffer.size(), flags);
+    if (size > 0 && static_cast<size_t>(size) <= buffer.size()) return static_cast<size_t>(size);
+    if (size >= 0) return 0;
     const uint64_t now = NowMs();
-    if (now >= until_ms) return false;
+    *silent = errno == EAGAIN && now >= until_ms;
+    if (*silent || (errno != EINTR && errno != EAGAIN)) return 0;
+    flags = MSG_TRUNC | MSG_DONTWAIT;
     pollfd waiting{fd, POLLIN, 0};
-    const int ready = poll(&waiting, 1, static_cast<int>(until_ms - now));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return true;  // recv will say what is wrong
+    poll(&waiting, 1, now < until_ms ? static_cast<int>(until_ms - now) : 0);
   }
 }
 
-// The size of the message, 0 when the connection is lost. Descriptors that a peer might send along
-// are not taken: recv has no place for them.
-size_t Receive(int fd, std::span<uint8_t> buffer) {
-  for (;;) {
-    const ssize_t size = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
-    if (size > 0 && static_cast<size_t>(size) <= buffer.size()) return static_cast<size_t>(size);
-    if (size >= 0 || errno != EINTR) return 0;
-  }
+bool SetReceiveTimeout(int fd, uint64_t timeout_ms) {
+  const timeval timeout{static_cast<time_t>(timeout_ms / 1000),
+                        static_cast<suseconds_t>(timeout_ms % 1000 * 1000)};
+  return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0;
 }
 
 }  // namespace
@@ -65,7 +69,11 @@ int OpenSocket(const char* path) {
   memcpy(address.sun_path, path, size);
   const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  // Non-blocking only until it is connected, as a full backlog would block; Send says so each time.
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      fcntl(fd, F_SETFL, 0) == 0) {
+    return fd;
+  }
   close(fd);
   return -1;
 }
@@ -80,9 +88,14 @@ Turn TakeTurn(Connection& connection, std::span<uint8_t> message, uint64_t timeo
               std::span<uint8_t> buffer, wire::Frame* reply) {
   const uint32_t request = ++connection.last_request;
   PatchHeader(message, connection.version, request);
+  if (connection.timeout_ms != timeout_ms) {
+    if (!SetReceiveTimeout(connection.fd, timeout_ms)) return Turn::kLost;
+    connection.timeout_ms = timeout_ms;
+  }
   if (!Send(connection.fd, message)) return Turn::kLost;
-  if (!AwaitReadable(connection.fd, NowMs() + timeout_ms)) return Turn::kSilent;
-  const size_t size = Receive(connection.fd, buffer);
+  bool silent = false;
+  const size_t size = Receive(connection.fd, buffer, timeout_ms, &silent);
+  if (silent) return Turn::kSilent;
   const auto frame = wire::DecodeFrame({buffer.data(), size});
   if (!frame || frame->header.request_id != request) return Turn::kLost;
   if (frame->header.version != connection.version) return Turn::kLost;

@@ -21,11 +21,11 @@ struct Connection {
   bool reused = false;  // it has answered before; the broker may have restarted since
   uint16_t version = 0;
   uint32_t last_request = 0;
-  uint64_t generation = 0;  // of HelloReply
+  uint64_t timeout_ms = 0;  // as the descriptor's SO_RCVTIMEO says; 0: not set yet
 };
 
 // OpenSocket makes a non-blocking connection attempt, which for a Unix socket succeeds or fails at
-// once. The descriptor, or -1 and errno.
+// once; receiving from it blocks. The descriptor, or -1 and errno.
 int OpenSocket(const char* path);
 
 // IsSameSocket is whether fd is still the socket with that identity: a daemon that closes every

@@ -42,6 +42,7 @@ Connection* Pool::NewBusy() {
   connection->use = Connection::Use::kBusy;
   connection->reused = false;
   connection->version = 0;
+  connection->timeout_ms = 0;
   return connection;
 }
 

@@ -7,9 +7,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "bench/two_hops.h"
 #include "support/pkcs11_client.h"
 
 namespace {
@@ -18,14 +21,18 @@ using keybroker::Result;
 using keybroker::Status;
 using keybroker::test::Pkcs11Client;
 using keybroker::test::Target;
+using keybroker::test::TwoHops;
 using Clock = std::chrono::steady_clock;
 
 constexpr char kUsage[] =
     "Usage: sign_bench --module FILE --token LABEL [--label NAME] [--rsa] [--pin-file FILE]\n"
-    "                  [--reserved TEXT] [--clients N] [--milliseconds N] | --start | --generate "
-    "N\n"
+    "                  [--reserved TEXT] [--two-hops] [--clients N] [--milliseconds N]\n"
+    "                  | --start | --generate N\n"
     "Prints one JSON object. Each client signs for so many milliseconds (1000), or makes so\n"
-    "many signatures. --start measures from nothing to the first signature; --generate makes N\n"
+    "many signatures. --two-hops puts two processes that\n"
+    "only pass messages on between client and module. --start measures from nothing to the\n"
+    "first signature; --generate makes N\n"
+    "signature; --generate makes N\n"
     "further P-256 keys on the token and measures nothing.\n";
 
 enum class Mode { kRate, kStart, kGenerate };
@@ -33,6 +40,7 @@ enum class Mode { kRate, kStart, kGenerate };
 struct Options {
   Target target;
   Mode mode = Mode::kRate;
+  bool two_hops = false;
   unsigned clients = 1;
   unsigned generate = 0;
   unsigned signatures = 0;  // per client; 0: as many as the duration allows
@@ -56,6 +64,10 @@ bool ParseOptions(int argc, char** argv, Options& options) {
     std::string_view name = argv[i];
     if (name == "--rsa") {
       options.target.rsa = true;
+      continue;
+    }
+    if (name == "--two-hops") {
+      options.two_hops = true;
       continue;
     }
     if (name == "--start") {
@@ -96,19 +108,34 @@ uint64_t MicrosecondsSince(Clock::time_point begin) {
   return static_cast<uint64_t>(took.count());
 }
 
+using Sign = std::function<Status()>;
+
+template <typename Way>
+Result<Sign> Shared(Result<Way> way) {
+  if (!way) return keybroker::Fail(std::move(way).error());
+  auto shared = std::make_shared<Way>(std::move(*way));
+  return Sign([shared] { return shared->Sign(); });
+}
+
+// OpenWay gets one client ready to sign.
+Result<Sign> OpenWay(const Options& options) {
+  if (options.two_hops) return Shared(TwoHops::Start(options.target));
+  return Shared(Pkcs11Client::Open(options.target));
+}
+
 // One client: gets ready, says so on `done`, waits for `go` to be closed, signs, writes its Count.
 Count RunClient(const Options& options, int done, int go) {
   Count count;
-  Result<Pkcs11Client> client = Pkcs11Client::Open(options.target);
-  count.failed = !client || !client->Sign();
-  if (!client) Complain(client.error());
+  const Result<Sign> sign = OpenWay(options);
+  count.failed = !sign || !(*sign)();
+  if (!sign) Complain(sign.error());
   char byte = 'r';
   if (write(done, &byte, 1) != 1 || read(go, &byte, 1) != 0) count.failed = true;
   auto begin = Clock::now();
   auto end = begin + options.duration;
   while (!count.failed &&
          (options.signatures > 0 ? count.signatures < options.signatures : Clock::now() < end)) {
-    Status status = client->Sign();
+    Status status = (*sign)();
     if (!status) Complain(status.error());
     count.failed = !status;
     ++count.signatures;
