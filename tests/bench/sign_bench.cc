@@ -29,10 +29,8 @@ constexpr char kUsage[] =
     "                  [--reserved TEXT] [--two-hops] [--clients N] [--milliseconds N]\n"
     "                  | --start | --generate N\n"
     "Prints one JSON object. Each client signs for so many milliseconds (1000), or makes so\n"
-    "many signatures. --two-hops puts two processes that\n"
-    "only pass messages on between client and module. --start measures from nothing to the\n"
-    "first signature; --generate makes N\n"
-    "signature; --generate makes N\n"
+    "many signatures. --two-hops puts two processes that only pass messages on between client\n"
+    "and module. --start measures from nothing to the first signature; --generate makes N\n"
     "further P-256 keys on the token and measures nothing.\n";
 
 enum class Mode { kRate, kStart, kGenerate };
