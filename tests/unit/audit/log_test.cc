@@ -64,9 +64,7 @@ TEST_F(Logging, WritesTheLineThatTheFormatDocumentShows) {
 }
 
 TEST_F(Logging, IsDocumentedAsItIsWritten) {
-  const std::string self = __FILE__;
-  const std::string document =
-      test::ReadAll(self.substr(0, self.rfind("/tests/")) + "/docs/audit-format.md");
+  const std::string document = test::ReadAll(KB_SOURCE_DIR "/docs/audit-format.md");
   Event event = Signature();
   event.pid = 4711;
   std::string line;

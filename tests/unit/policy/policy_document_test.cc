@@ -16,8 +16,7 @@ namespace keybroker::policy {
 namespace {
 
 std::string Document() {
-  const std::string self = __FILE__;
-  std::ifstream in(self.substr(0, self.rfind("/tests/")) + "/docs/policy.md");
+  std::ifstream in(KB_SOURCE_DIR "/docs/policy.md");
   EXPECT_TRUE(in.good());
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }

@@ -40,8 +40,7 @@ std::string Trimmed(const std::string& text) {
 // "## Limits"; cells are trimmed. Empty when there is none before the next heading.
 std::vector<TableRow> TableUnder(const std::string& heading) {
   // This file is tests/unit/wire/...: the document is three folders up.
-  const std::string self = __FILE__;
-  std::ifstream in(self.substr(0, self.rfind("/tests/")) + "/docs/protocol.md");
+  std::ifstream in(KB_SOURCE_DIR "/docs/protocol.md");
   EXPECT_TRUE(in.good());
   std::vector<TableRow> rows;
   bool inside = false;
