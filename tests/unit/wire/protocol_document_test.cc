@@ -39,7 +39,6 @@ std::string Trimmed(const std::string& text) {
 // TableUnder gives the rows, heading and rule left out, of the first table under a heading such as
 // "## Limits"; cells are trimmed. Empty when there is none before the next heading.
 std::vector<TableRow> TableUnder(const std::string& heading) {
-  // This file is tests/unit/wire/...: the document is three folders up.
   std::ifstream in(KB_SOURCE_DIR "/docs/protocol.md");
   EXPECT_TRUE(in.good());
   std::vector<TableRow> rows;
