@@ -43,7 +43,7 @@ Result<std::shared_ptr<token::Module>> TokenLink::LoadModule() {
   return module_;
 }
 
-tl::expected<void, LinkFailure> TokenLink::FindToken(std::optional<token::Token>& found) {
+Result<void, LinkFailure> TokenLink::FindToken(std::optional<token::Token>& found) {
   auto module = LoadModule();
   // A module that is not there is a wrong configuration, not a token that may come.
   if (!module) return tl::unexpected<LinkFailure>({TokenState::kFailed, module.error()});
@@ -54,7 +54,7 @@ tl::expected<void, LinkFailure> TokenLink::FindToken(std::optional<token::Token>
   return {};
 }
 
-tl::expected<void, LinkFailure> TokenLink::Connect() {
+Result<void, LinkFailure> TokenLink::Connect() {
   std::optional<token::Token> fresh;
   if (auto status = FindToken(fresh); !status) return status;
   auto status = LogIn(*fresh);
@@ -104,7 +104,7 @@ Status TokenLink::LogIn(token::Token& token) {
   return status;
 }
 
-tl::expected<void, LinkFailure> TokenLink::Unlock(Secret pin) {
+Result<void, LinkFailure> TokenLink::Unlock(Secret pin) {
   if (!token_) {
     std::optional<token::Token> fresh;
     if (auto status = FindToken(fresh); !status) return status;

@@ -28,11 +28,11 @@ class TokenLink {
 
   // Connect loads the module if need be, finds the token and logs in, under the PIN guard. What
   // there was before is given up only when the new login stands.
-  tl::expected<void, LinkFailure> Connect();
+  Result<void, LinkFailure> Connect();
 
   // Unlock allows one more login on the operator's word: with pin, or, when that is empty, with
   // what the PIN source says now.
-  tl::expected<void, LinkFailure> Unlock(Secret pin);
+  Result<void, LinkFailure> Unlock(Secret pin);
 
   // List reads the token's keys.
   Result<token::KeyList> List();
@@ -54,7 +54,7 @@ class TokenLink {
   const token::Token* token() const { return token_ ? &*token_ : nullptr; }
 
  private:
-  tl::expected<void, LinkFailure> FindToken(std::optional<token::Token>& found);
+  Result<void, LinkFailure> FindToken(std::optional<token::Token>& found);
   Status LogIn(token::Token& token);
   Status FetchPin();
   Result<std::shared_ptr<token::Module>> LoadModule();

@@ -1,15 +1,20 @@
 #pragma once
 
 #include <tl/expected.hpp>
+#include <utility>
 
 #include "keybroker/base/error.h"
 
 namespace keybroker {
 
-// Result<T> is a T or the Error that prevented it. [[nodiscard]] comes with tl::expected's
-// functions being checked by -Wunused-result through the alias below.
-template <typename T>
-using Result = tl::expected<T, Error>;
+// Result<T> is a T or the Error (seldom another E) that prevented it. It adds one thing to
+// tl::expected: it may not be discarded, which is an error of the compiler
+// (tests/unit/base/discarded_result.cc).
+template <typename T, typename E = Error>
+class [[nodiscard]] Result : public tl::expected<T, E> {
+ public:
+  using tl::expected<T, E>::expected;
+};
 
 // Status is the Result of what yields no value.
 using Status = Result<void>;
