@@ -10,6 +10,7 @@
 #include "keybroker/base/hex.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
+#include "keybroker/wire/token_admin.h"
 
 namespace keybroker::broker {
 namespace {
@@ -72,7 +73,7 @@ Json TokenJson(const TokenKeys& token) {
   TokenGate& gate = *token.gate;
   const TokenReport report = gate.report();
   const std::string_view state = gate.unreachable() ? "away"
-                                 : report.known     ? TokenStateName(report.state)
+                                 : report.known     ? wire::TokenStateName(report.state)
                                                     : "unknown";
   return {{"name", gate.name()},
           {"socket", gate.socket().string()},
@@ -120,22 +121,6 @@ const TokenKey* FindKey(const Snapshot& snapshot, std::string_view name,
 }
 
 }  // namespace
-
-std::string_view TokenStateName(wire::TokenState state) {
-  switch (state) {
-    case wire::TokenState::kStarting:
-      return "starting";
-    case wire::TokenState::kReady:
-      return "ready";
-    case wire::TokenState::kLocked:
-      return "locked";
-    case wire::TokenState::kAbsent:
-      return "absent";
-    case wire::TokenState::kFailed:
-      return "failed";
-  }
-  return "unknown";
-}
 
 std::string StatusText(const Snapshot& snapshot, const Auditor::State& audit, uint64_t started_ms) {
   Json status = {

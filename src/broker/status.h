@@ -6,7 +6,6 @@
 #include "broker/snapshot.h"
 #include "keybroker/base/result.h"
 #include "keybroker/wire/admin.h"
-#include "keybroker/wire/token_admin.h"
 
 namespace keybroker::broker {
 
@@ -21,8 +20,5 @@ Result<std::string> WhyText(const Snapshot& snapshot, const wire::AdminRequest& 
 
 // ReloadText is the JSON of a reload that was done.
 std::string ReloadText(const Snapshot& snapshot, const std::vector<std::string>& silent_tokens);
-
-// TokenStateName is the word for state in logs and status, such as "ready".
-std::string_view TokenStateName(wire::TokenState state);
 
 }  // namespace keybroker::broker

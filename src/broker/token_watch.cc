@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "broker/clock.h"
-#include "broker/status.h"
 #include "keybroker/base/log.h"
 #include "keybroker/wire/catalogue.h"
 #include "keybroker/wire/token_admin.h"
@@ -170,7 +169,7 @@ Status TokenWatch::ReadStatus() {
     gate_->NoteWorking();
   } else {
     gate_->NoteLoss(TokenGate::Loss::kToken,
-                    "its tokenhost says it is " + std::string(TokenStateName(status->state)));
+                    "its tokenhost says it is " + std::string(wire::TokenStateName(status->state)));
   }
   Learn({true, status->state, status->pid, std::string(status->label), std::string(status->serial),
          std::string(status->model), std::string(status->detail)});
@@ -182,7 +181,7 @@ void TokenWatch::Learn(TokenReport report) {
   if (!before.known || before.state != report.state || before.detail != report.detail) {
     const bool well = report.state == wire::TokenState::kReady;
     Log(well ? LogLevel::kNotice : LogLevel::kWarning,
-        "token " + gate_->name() + " is " + std::string(TokenStateName(report.state)) +
+        "token " + gate_->name() + " is " + std::string(wire::TokenStateName(report.state)) +
             (report.detail.empty() ? "" : ": " + report.detail));
   }
   gate_->SetReport(std::move(report));

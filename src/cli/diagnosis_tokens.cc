@@ -56,7 +56,7 @@ void ExamineTokenhost(const config::Settings& settings, const token::TokenConfig
     diagnosis.Wrong(subject, report.error().detail);
   } else if (report->state != wire::TokenState::kReady) {
     diagnosis.Wrong(subject,
-                    std::string(tokenhost::TokenStateName(report->state)) + ": " + report->detail);
+                    std::string(wire::TokenStateName(report->state)) + ": " + report->detail);
   } else {
     diagnosis.Ok(subject, "ready, pid " + std::to_string(report->pid) + ", " +
                               std::to_string(report->keys) + " keys");

@@ -13,7 +13,7 @@ Json TokenhostJson(const config::Settings& settings, const std::string& name) {
   const auto report = tokenhost::AskTokenStatus(settings, name);
   if (!report) return {{"name", name}, {"state", "not running"}, {"detail", report.error().detail}};
   return {{"name", name},
-          {"state", tokenhost::TokenStateName(report->state)},
+          {"state", wire::TokenStateName(report->state)},
           {"pid", report->pid},
           {"label", report->label},
           {"serial", report->serial},

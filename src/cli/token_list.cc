@@ -10,7 +10,7 @@ namespace {
 
 std::string HostState(const config::Settings& settings, const token::TokenConfig& config) {
   const auto report = tokenhost::AskTokenStatus(settings, config.name);
-  return report ? std::string(tokenhost::TokenStateName(report->state)) : "not running";
+  return report ? std::string(wire::TokenStateName(report->state)) : "not running";
 }
 
 Result<Answer> TokenList(const Invocation& invocation) {

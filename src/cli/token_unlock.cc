@@ -61,7 +61,7 @@ Result<Answer> TokenUnlock(const Invocation& invocation, const UnlockOptions& op
   KB_ASSIGN(const auto report, Recorded(change, record, [&] {
               return tokenhost::UnlockToken(settings, config.name, std::move(pin));
             }));
-  const std::string state(tokenhost::TokenStateName(report.state));
+  const std::string state(wire::TokenStateName(report.state));
   if (report.state != wire::TokenState::kReady) {
     const Error failed =
         Denied("the token \"" + config.name + "\" is still " + state + ": " + report.detail);

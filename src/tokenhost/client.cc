@@ -92,22 +92,6 @@ Result<TokenReport> Ask(const config::Settings& settings, std::string_view name,
 
 }  // namespace
 
-std::string_view TokenStateName(wire::TokenState state) {
-  switch (state) {
-    case wire::TokenState::kStarting:
-      return "starting";
-    case wire::TokenState::kReady:
-      return "ready";
-    case wire::TokenState::kLocked:
-      return "locked";
-    case wire::TokenState::kAbsent:
-      return "absent";
-    case wire::TokenState::kFailed:
-      return "failed";
-  }
-  return "unknown";
-}
-
 Result<TokenReport> AskTokenStatus(const config::Settings& settings, std::string_view name) {
   uint8_t buffer[wire::kHeaderSize];
   wire::FrameWriter frame(buffer, {MessageType::kTokenStatusRequest, wire::kVersion, 1});

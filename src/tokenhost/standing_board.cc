@@ -1,14 +1,15 @@
 #include "tokenhost/standing_board.h"
 
 #include "keybroker/base/log.h"
-#include "keybroker/tokenhost/client.h"
+#include "keybroker/wire/token_admin.h"
 #include "tokenhost/notify.h"
 
 namespace keybroker::tokenhost {
 namespace {
 
 std::string Describe(const std::string& token, const Standing& standing) {
-  std::string text = "token \"" + token + "\" is " + std::string(TokenStateName(standing.state));
+  std::string text =
+      "token \"" + token + "\" is " + std::string(wire::TokenStateName(standing.state));
   if (standing.ready()) text += ", " + std::to_string(standing.keys->size()) + " keys";
   if (!standing.detail.empty()) text += ": " + standing.detail;
   return text;

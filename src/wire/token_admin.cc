@@ -4,6 +4,22 @@
 
 namespace keybroker::wire {
 
+std::string_view TokenStateName(TokenState state) {
+  switch (state) {
+    case TokenState::kStarting:
+      return "starting";
+    case TokenState::kReady:
+      return "ready";
+    case TokenState::kLocked:
+      return "locked";
+    case TokenState::kAbsent:
+      return "absent";
+    case TokenState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
 void Encode(const TokenStatus& message, Writer& body) {
   body.U8(static_cast<uint8_t>(message.state));
   body.U32(message.pid);

@@ -25,9 +25,6 @@ struct TokenReport {
   std::string detail;  // what is wrong and what to do; in kReady, what is left out and why
 };
 
-// TokenStateName is the state's word in logs and --json, such as "ready" or "locked".
-std::string_view TokenStateName(wire::TokenState state);
-
 // AskTokenStatus asks the tokenhost of token name how it stands. Unavailable: it does not run.
 // Denied: the caller is not root, the token user or the broker's user.
 Result<TokenReport> AskTokenStatus(const config::Settings& settings, std::string_view name);

@@ -17,6 +17,9 @@ enum class TokenState : uint8_t {
   kFailed = 5,    // the module or token answers with errors
 };
 
+// TokenStateName is the state's word in logs, status and --json, such as "ready" or "locked".
+std::string_view TokenStateName(TokenState state);
+
 // A TokenStatusRequest has an empty body.
 
 // TokenStatus answers it, and an Unlock. Body: state u8, pid u32, catalogue generation u64, keys

@@ -170,7 +170,7 @@ TokenReport TestHost::AwaitState(wire::TokenState state) {
     if (report) last = *report;
     if (report && report->state == state) return last;
   } while (std::chrono::steady_clock::now() < deadline);
-  ADD_FAILURE() << "still " << TokenStateName(last.state) << ": " << last.detail;
+  ADD_FAILURE() << "still " << wire::TokenStateName(last.state) << ": " << last.detail;
   return last;
 }
 
