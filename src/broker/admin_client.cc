@@ -1,16 +1,13 @@
 #include "keybroker/broker/admin_client.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-
-#include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <vector>
 
-#include "broker/bind_socket.h"
 #include "keybroker/base/unique_fd.h"
+#include "keybroker/ipc/connect.h"
+#include "keybroker/ipc/message.h"
 #include "keybroker/wire/frame.h"
 #include "keybroker/wire/hello.h"
 #include "keybroker/wire/sign.h"
@@ -18,32 +15,19 @@
 namespace keybroker::broker {
 namespace {
 
-constexpr timeval kPatience{20, 0};  // a reload waits for tokens
+constexpr std::chrono::seconds kPatience{20};  // a reload waits for tokens
 constexpr size_t kMaxReply = 64 << 20;
 
-Error NobodyThere(const config::Settings& settings, int error) {
+// NobodyThere puts in the place of why the connection failed what to do about it.
+Error NobodyThere(const config::Settings& settings, const Error& why) {
   const std::string where = settings.AdminSocket().string();
-  if (error == EACCES || error == EPERM) {
+  if (why.code == ErrorCode::kDenied) {
     return Denied("this user may not use " + where +
                   "; become root, or a member of admin_group in [users] of keybroker.toml");
   }
+  if (why.code != ErrorCode::kUnavailable) return why;
   return Unavailable("no broker answers at " + where +
                      "; start it (systemctl start keybrokerd, or keybroker run)");
-}
-
-Result<UniqueFd> Connect(const config::Settings& settings) {
-  KB_ASSIGN(const sockaddr_un address, UnixAddress(settings.AdminSocket()));
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return Fail(SystemError("socket", errno));
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return Fail(NobodyThere(settings, errno));
-  }
-  if (::fcntl(fd.get(), F_SETFL, 0) != 0 ||
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience) != 0 ||
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience) != 0) {
-    return Fail(SystemError("setsockopt", errno));
-  }
-  return fd;
 }
 
 // Conversation is one connection's requests and replies.
@@ -54,26 +38,25 @@ class Conversation {
 
   Status SendBytes(size_t size) {
     if (size == 0) return Fail(Malformed("the arguments are too long"));
-    if (::send(fd_.get(), buffer_.data(), size, MSG_NOSIGNAL) == static_cast<ssize_t>(size)) {
-      return {};
-    }
-    return Fail(NobodyThere(settings_, errno));
+    const Status sent = ipc::Send(fd_.get(), buffer().first(size));
+    if (!sent) return Fail(NobodyThere(settings_, sent.error()));
+    return {};
   }
 
   Result<wire::Frame> Receive() {
-    ssize_t size = 0;
-    do {
-      size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
-    } while (size < 0 && errno == EINTR);
-    if (size <= 0) {
+    const ipc::Received received = ipc::Receive(fd_.get(), buffer_);
+    if (received.kind == ipc::Received::Kind::kNothing ||
+        received.kind == ipc::Received::Kind::kEnd) {
       return Fail(Unavailable("the broker ended the connection, or does not answer; see its log"));
     }
-    const auto frame = wire::DecodeFrame({buffer_.data(), static_cast<size_t>(size)});
+    const auto frame = received.kind == ipc::Received::Kind::kMessage
+                           ? wire::DecodeFrame(received.message)
+                           : std::nullopt;
     if (!frame) return Fail(Malformed("the broker's reply is malformed: another version?"));
     if (frame->header.type == wire::MessageType::kFailure) {
       const auto failure = wire::DecodeFailure(frame->body);
       if (failure && failure->code == ErrorCode::kDenied) {
-        return Fail(NobodyThere(settings_, EACCES));
+        return Fail(NobodyThere(settings_, Denied("")));
       }
       return Fail(Malformed("the broker refuses this version of the protocol"));
     }
@@ -137,8 +120,9 @@ Result<std::string> AskBroker(const config::Settings& settings, wire::AdminVerb 
   for (const std::string_view argument : arguments) {
     request.arguments[request.argument_count++] = argument;
   }
-  KB_ASSIGN(UniqueFd fd, Connect(settings));
-  Conversation with(settings, std::move(fd));
+  auto fd = ipc::Connect(settings.AdminSocket(), kPatience, ipc::FullBacklog::kFail);
+  if (!fd) return Fail(NobodyThere(settings, fd.error()));
+  Conversation with(settings, std::move(*fd));
   KB_ASSIGN(const uint16_t version, SayHello(with));
   wire::FrameWriter frame(with.buffer(), {wire::MessageType::kAdminRequest, version, 2});
   wire::Encode(request, frame.body());

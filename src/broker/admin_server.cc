@@ -72,14 +72,13 @@ void AdminServer::Run() {
 void AdminServer::AcceptOne() {
   UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd) return;
-  const int on = 1;
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) return;
+  if (!ipc::WantCredentials(fd.get())) return;
   // The longest silent one gives way.
   if (clients_.size() >= kMaxClients) clients_.erase(clients_.begin());
   clients_.push_back({std::move(fd), 0});
 }
 
-bool AdminServer::MayAsk(const Received& received) const {
+bool AdminServer::MayAsk(const ipc::Received& received) const {
   if (!received.sender) return false;
   const ucred& sender = *received.sender;
   if (sender.uid == 0 || sender.uid == ::geteuid()) return true;
@@ -96,9 +95,9 @@ bool AdminServer::MayAsk(const Received& received) const {
 }
 
 bool AdminServer::Serve(Client& client) {
-  const Received received = Receive(client.fd.get(), receive_);
-  if (received.kind == Received::Kind::kNothing) return true;
-  if (received.kind != Received::Kind::kMessage) return false;
+  const ipc::Received received = ipc::Receive(client.fd.get(), receive_);
+  if (received.kind == ipc::Received::Kind::kNothing) return true;
+  if (received.kind != ipc::Received::Kind::kMessage) return false;
   const auto frame = wire::DecodeFrame(received.message);
   if (!frame) {
     Log(LogLevel::kWarning, "admin socket: a malformed message came; the connection was closed");

@@ -9,10 +9,10 @@
 #include <thread>
 #include <vector>
 
-#include "broker/receive.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/unique_fd.h"
 #include "keybroker/config/settings.h"
+#include "keybroker/ipc/message.h"
 #include "keybroker/wire/admin.h"
 #include "keybroker/wire/frame.h"
 
@@ -48,7 +48,7 @@ class AdminServer {
   bool AnswerRequest(Client& client, const wire::Frame& frame);
   bool SendText(const Client& client, uint32_t request_id, bool done, std::string_view text);
   bool Send(const Client& client, size_t size);
-  bool MayAsk(const Received& received) const;
+  bool MayAsk(const ipc::Received& received) const;
 
   UniqueFd socket_;
   UniqueFd stop_;

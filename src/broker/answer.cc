@@ -31,11 +31,11 @@ class Place {
   TokenGate*& served_;
 };
 
-bool MayAsk(const View& view, const Received& received) {
+bool MayAsk(const View& view, const ipc::Received& received) {
   return received.sender && view.MayAsk(received.sender->uid);
 }
 
-Deed DeedOf(const View& view, const Received& received) {
+Deed DeedOf(const View& view, const ipc::Received& received) {
   Deed deed;
   deed.listener = view.setup().policy.name;
   deed.uid = received.sender ? received.sender->uid : static_cast<uid_t>(-1);
@@ -63,10 +63,10 @@ policy::Reason Decide(const View& view, const ViewKey* key, const wire::SignRequ
 
 }  // namespace
 
-Worker::Turn Worker::Handle(Connection& connection, const Received& received) {
-  if (received.kind == Received::Kind::kNothing) return Turn::kArm;
-  if (received.kind == Received::Kind::kEnded) return Turn::kClose;
-  if (received.kind == Received::Kind::kHostile) {
+Worker::Turn Worker::Handle(Connection& connection, const ipc::Received& received) {
+  if (received.kind == ipc::Received::Kind::kNothing) return Turn::kArm;
+  if (received.kind == ipc::Received::Kind::kEnd) return Turn::kClose;
+  if (received.kind != ipc::Received::Kind::kMessage) {
     return BadMessage(connection, received, "a message with a descriptor, or one too long, came");
   }
   const auto frame = wire::DecodeFrame(received.message);
@@ -99,7 +99,7 @@ Worker::Turn Worker::Deny(Connection& connection, const wire::Header& header, po
 }
 
 Worker::Turn Worker::AnswerHello(Connection& connection, const wire::Frame& frame,
-                                 const Received& received, const View& view) {
+                                 const ipc::Received& received, const View& view) {
   const auto hello = wire::DecodeHello(frame.body);
   if (!hello || frame.header.version != 0) {
     return BadMessage(connection, received, "a malformed Hello came");
@@ -122,7 +122,7 @@ Worker::Turn Worker::AnswerHello(Connection& connection, const wire::Frame& fram
 }
 
 Worker::Turn Worker::AnswerCatalogue(Connection& connection, const wire::Frame& frame,
-                                     const Received& received, const View& view) {
+                                     const ipc::Received& received, const View& view) {
   const auto request = wire::DecodeCatalogueRequest(frame.body);
   if (!request) return BadMessage(connection, received, "a malformed CatalogueRequest came");
   if (!MayAsk(view, received)) {
@@ -135,7 +135,7 @@ Worker::Turn Worker::AnswerCatalogue(Connection& connection, const wire::Frame& 
 }
 
 Worker::Turn Worker::AnswerSign(Connection& connection, const wire::Frame& frame,
-                                const Received& received, const View& view) {
+                                const ipc::Received& received, const View& view) {
   const auto request = wire::DecodeSignRequest(frame.body);
   if (!request) return BadMessage(connection, received, "a malformed SignRequest came");
   const ViewKey* key = view.Find(request->key);

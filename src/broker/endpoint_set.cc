@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/bind_socket.h"
+#include "broker/bind_endpoint.h"
 
 namespace keybroker::broker {
 namespace {
@@ -18,15 +18,16 @@ bool HasPath(const std::vector<Endpoint>& endpoints, const Endpoint& endpoint) {
 }  // namespace
 
 Result<std::vector<BoundEndpoint>> EndpointSet::Reconcile(const std::vector<Endpoint>& wanted) {
-  std::vector<PreparedSocket> prepared;
+  std::vector<ipc::PreparedSocket> prepared;
   std::vector<BoundEndpoint> fresh;
   for (const Endpoint& endpoint : wanted) {
     if (std::find(bound_.begin(), bound_.end(), endpoint) != bound_.end()) continue;
     // Ours already, with another owner or mode: the new one takes its name.
-    const auto replace = HasPath(bound_, endpoint) ? Replace::kOurOwn : Replace::kOnlyStale;
-    auto socket = PrepareSocket(endpoint, trusted_, replace);
+    const auto replace =
+        HasPath(bound_, endpoint) ? ipc::Replace::kOurOwn : ipc::Replace::kOnlyStale;
+    auto socket = PrepareEndpoint(endpoint, trusted_, replace);
     if (!socket) {
-      for (const PreparedSocket& undo : prepared) ::unlink(undo.beside.c_str());
+      for (const ipc::PreparedSocket& undo : prepared) ::unlink(undo.beside.c_str());
       return Fail(std::move(socket).error());
     }
     prepared.push_back(std::move(*socket));
@@ -34,7 +35,7 @@ Result<std::vector<BoundEndpoint>> EndpointSet::Reconcile(const std::vector<Endp
   }
   // All that can fail for reasons of the configuration is behind us; only renames are left.
   for (size_t i = 0; i < fresh.size(); ++i) {
-    KB_TRY(PublishSocket(prepared[i], fresh[i].endpoint));
+    KB_TRY(ipc::PublishSocket(prepared[i], fresh[i].endpoint.path));
     fresh[i].fd = std::move(prepared[i].fd);
   }
   for (const Endpoint& old : bound_) {

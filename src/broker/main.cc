@@ -12,12 +12,12 @@
 #include <string_view>
 #include <utility>
 
-#include "broker/activation.h"
-#include "broker/notify.h"
 #include "broker/server.h"
 #include "keybroker/base/log.h"
 #include "keybroker/base/process.h"
 #include "keybroker/config/settings.h"
+#include "keybroker/ipc/activation.h"
+#include "keybroker/ipc/notify.h"
 
 namespace keybroker::broker {
 namespace {
@@ -118,7 +118,7 @@ sigset_t BlockSignals() {
 }
 
 int Serve(Server& server, const sigset_t& signals) {
-  Notify("READY=1");
+  ipc::Notify("READY=1");
   Log(LogLevel::kNotice, "ready");
   for (;;) {
     int signal = 0;
@@ -127,7 +127,7 @@ int Serve(Server& server, const sigset_t& signals) {
     // The server has said what it made of it.
     [[maybe_unused]] const auto reloaded = server.Reload();
   }
-  Notify("STOPPING=1");
+  ipc::Notify("STOPPING=1");
   Log(LogLevel::kNotice, "stopping");
   return 0;
 }
@@ -136,7 +136,7 @@ int Run(const config::Settings& settings) {
   const sigset_t signals = BlockSignals();
   ::umask(022);
   RaiseDescriptorLimit();
-  auto activated = TakeActivatedSockets();
+  auto activated = ipc::TakeActivatedSockets();
   if (!activated) return SayWhy("cannot start", activated.error(), kExitConfiguration);
   auto prepared = Prepare(settings, std::move(*activated));
   if (!prepared) {

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "broker/bind_socket.h"
-#include "broker/safe_directory.h"
+#include "broker/bind_endpoint.h"
 #include "broker/server.h"
+#include "keybroker/ipc/directory.h"
 
 // What keybrokerd does before it gives up root.
 namespace keybroker::broker {
@@ -15,7 +15,7 @@ namespace {
 // MakeStateDirectory makes the directory of the audit log: the broker's own, closed to all others.
 Status MakeStateDirectory(const config::Settings& settings, const User& broker) {
   const auto directory = settings.BrokerStateDir();
-  KB_TRY(MakeSafeDirectory(directory, broker.uid));
+  KB_TRY(ipc::MakeSafeDirectory(directory, broker.uid));
   if (::geteuid() == 0 && ::lchown(directory.c_str(), broker.uid, broker.gid) != 0) {
     return Fail(SystemError("cannot give " + directory.string() + " to " + broker.name, errno));
   }
@@ -31,19 +31,24 @@ Result<UniqueFd> BindAdmin(const config::Settings& settings, const User& broker)
     KB_ASSIGN(admin.group, FindGroup(settings.admin_group));
     admin.mode = 0660;
   }
-  return BindSocket(admin, broker.uid);
+  return BindEndpoint(admin, broker.uid);
 }
 
 }  // namespace
 
-Result<Prepared> Prepare(config::Settings settings, std::vector<ActivatedSocket> activated) {
+Result<Prepared> Prepare(config::Settings settings, std::vector<ipc::ActivatedSocket> activated) {
   Prepared prepared;
   KB_ASSIGN(prepared.broker, BrokerUser(settings));
   KB_ASSIGN(prepared.configuration, LoadConfiguration(settings, prepared.broker));
   KB_TRY(MakeStateDirectory(settings, prepared.broker));
   std::set<std::string> names;
   std::vector<BoundEndpoint> given;
-  for (ActivatedSocket& socket : activated) {
+  for (ipc::ActivatedSocket& socket : activated) {
+    if (socket.name.empty()) {
+      return Fail(
+          Malformed("a socket of LISTEN_FDS has no name; set FileDescriptorName= to the "
+                    "listener's name, or to admin"));
+    }
     if (socket.name == "admin") {
       prepared.admin = std::move(socket.fd);
       continue;

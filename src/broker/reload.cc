@@ -2,10 +2,10 @@
 #include <utility>
 
 #include "broker/clock.h"
-#include "broker/notify.h"
 #include "broker/server.h"
 #include "broker/status.h"
 #include "keybroker/base/log.h"
+#include "keybroker/ipc/notify.h"
 
 namespace keybroker::broker {
 namespace {
@@ -27,9 +27,9 @@ bool Wants(const Configuration& configuration, const Endpoint& endpoint) {
 
 Result<std::string> Server::Reload() {
   std::lock_guard lock(reload_mutex_);
-  NotifyReloading();
+  ipc::NotifyReloading();
   auto done = ReloadConfiguration();
-  Notify("READY=1");
+  ipc::Notify("READY=1");
   if (done) {
     Log(LogLevel::kNotice, "the configuration was read again and is in force");
     auditor_->Note("reload", "");

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "broker/clock.h"
-#include "broker/notify.h"
 #include "broker/status.h"
 #include "keybroker/base/log.h"
 

@@ -10,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "broker/activation.h"
 #include "broker/admin_server.h"
 #include "broker/auditor.h"
 #include "broker/binder.h"
@@ -22,6 +21,7 @@
 #include "broker/worker.h"
 #include "keybroker/base/result.h"
 #include "keybroker/config/settings.h"
+#include "keybroker/ipc/activation.h"
 
 namespace keybroker::broker {
 
@@ -37,7 +37,7 @@ struct Prepared {
 
 // Prepare reads the configuration, makes directories and sockets (those in activated excepted), and
 // when the process is root puts the binder into a process of its own. It does not give up root.
-Result<Prepared> Prepare(config::Settings settings, std::vector<ActivatedSocket> activated);
+Result<Prepared> Prepare(config::Settings settings, std::vector<ipc::ActivatedSocket> activated);
 
 // Server is the running broker: workers, watches of the tokens, admin socket and housekeeping.
 class Server {

@@ -1,49 +1,32 @@
 #include "broker/token_link.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
-#include "broker/bind_socket.h"
 #include "broker/clock.h"
+#include "keybroker/ipc/connect.h"
 
 namespace keybroker::broker {
 namespace {
 
 // How long one blocking call may take before the deadline is looked at again.
-constexpr timeval kSlice{0, 50'000};
+constexpr std::chrono::milliseconds kSlice{50};
 
 // After a stop was asked for, whoever waits for a token waits no longer.
 bool Over(uint64_t until_ms, const std::atomic<bool>& stopping) {
   return stopping.load(std::memory_order_relaxed) || MonotonicMs() >= until_ms;
 }
 
-Result<UniqueFd> Open(const std::filesystem::path& path) {
-  KB_ASSIGN(const sockaddr_un address, UnixAddress(path));
-  // Non-blocking: a tokenhost whose backlog is full must not hold this thread.
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return Fail(SystemError("socket", errno));
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return Fail(SystemError("connect", errno));
-  }
-  if (::fcntl(fd.get(), F_SETFL, 0) != 0 ||
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kSlice, sizeof kSlice) != 0 ||
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kSlice, sizeof kSlice) != 0) {
-    return Fail(SystemError("setsockopt", errno));
-  }
-  return fd;
-}
-
 }  // namespace
 
 bool TokenLink::Connect(std::span<uint8_t> receive, uint64_t until_ms) {
   if (fd_) return true;
-  auto opened = Open(gate_.socket());
+  // A tokenhost whose backlog is full must not hold this thread.
+  auto opened = ipc::Connect(gate_.socket(), kSlice, ipc::FullBacklog::kFail);
   if (!opened) return false;
   fd_ = std::move(*opened);
   if (!SayHello(receive, until_ms)) {

@@ -42,7 +42,7 @@ void Worker::Run() {
 }
 
 // TryHandle ends a connection whose request needed more memory than there is.
-Worker::Turn Worker::TryHandle(Connection& connection, const Received& received) {
+Worker::Turn Worker::TryHandle(Connection& connection, const ipc::Received& received) {
   try {
     return Handle(connection, received);
   } catch (const std::exception& problem) {
@@ -90,7 +90,7 @@ void Worker::Refuse(Acceptor& acceptor) {
 
 void Worker::Serve(Connection& connection) {
   if (connection.doomed.load(std::memory_order_acquire)) return End(connection, Turn::kClose);
-  End(connection, TryHandle(connection, Receive(connection.fd.get(), receive_)));
+  End(connection, TryHandle(connection, ipc::Receive(connection.fd.get(), receive_)));
 }
 
 void Worker::End(Connection& connection, Turn turn) {
@@ -109,7 +109,7 @@ void Worker::ServeParked() {
       served_ = gate;
       continue;
     }
-    const Received again{Received::Kind::kMessage, parked->message, parked->sender};
+    const ipc::Received again{ipc::Received::Kind::kMessage, parked->message, parked->sender};
     const Turn turn = TryHandle(*parked->connection, again);
     End(*parked->connection, turn);
     // Whatever became of it, there may be room for the next.
@@ -178,7 +178,7 @@ Worker::Turn Worker::Fail(Connection& connection, const wire::Header& header,
   return Send(connection, frame.Finish());
 }
 
-Worker::Turn Worker::BadMessage(Connection& connection, const Received& received,
+Worker::Turn Worker::BadMessage(Connection& connection, const ipc::Received& received,
                                 const char* what) {
   connection.listener->bad_messages.fetch_add(1);
   const std::string who = received.sender ? " from uid " + std::to_string(received.sender->uid) +

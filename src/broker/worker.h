@@ -10,10 +10,10 @@
 #include "broker/auditor.h"
 #include "broker/event_set.h"
 #include "broker/log_limiter.h"
-#include "broker/receive.h"
 #include "broker/snapshot.h"
 #include "broker/token_link.h"
 #include "keybroker/config/settings.h"
+#include "keybroker/ipc/message.h"
 #include "keybroker/policy/decision.h"
 #include "keybroker/wire/frame.h"
 #include "keybroker/wire/sign.h"
@@ -51,20 +51,20 @@ class Worker {
   void Accept(Acceptor& acceptor);
   void Refuse(Acceptor& acceptor);
   void Serve(Connection& connection);
-  Turn TryHandle(Connection& connection, const Received& received);
+  Turn TryHandle(Connection& connection, const ipc::Received& received);
   void End(Connection& connection, Turn turn);
   void ServeParked();
   const View* ViewOf(const Connection& connection);
   void Refresh();
   TokenLink& LinkTo(const std::shared_ptr<TokenGate>& gate);
 
-  Turn Handle(Connection& connection, const Received& received);
-  Turn BadMessage(Connection& connection, const Received& received, const char* what);
-  Turn AnswerHello(Connection& connection, const wire::Frame& frame, const Received& received,
+  Turn Handle(Connection& connection, const ipc::Received& received);
+  Turn BadMessage(Connection& connection, const ipc::Received& received, const char* what);
+  Turn AnswerHello(Connection& connection, const wire::Frame& frame, const ipc::Received& received,
                    const View& view);
-  Turn AnswerCatalogue(Connection& connection, const wire::Frame& frame, const Received& received,
-                       const View& view);
-  Turn AnswerSign(Connection& connection, const wire::Frame& frame, const Received& received,
+  Turn AnswerCatalogue(Connection& connection, const wire::Frame& frame,
+                       const ipc::Received& received, const View& view);
+  Turn AnswerSign(Connection& connection, const wire::Frame& frame, const ipc::Received& received,
                   const View& view);
   Turn CarryThrough(Connection& connection, const wire::Header& header,
                     const wire::SignRequest& request, const ViewKey& key, Deed& deed,

@@ -1,16 +1,12 @@
 #include "keybroker/tokenhost/client.h"
 
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-
-#include <cerrno>
+#include <chrono>
 #include <utility>
 #include <vector>
 
-#include "keybroker/base/unique_fd.h"
 #include "keybroker/cryptoki/names.h"
+#include "keybroker/ipc/connect.h"
+#include "keybroker/ipc/message.h"
 #include "keybroker/wire/frame.h"
 #include "keybroker/wire/sign.h"
 
@@ -20,36 +16,20 @@ namespace {
 using wire::MessageType;
 
 // A status is answered at once; an unlock takes as long as a slow token's login.
-constexpr timeval kStatusTimeout{5, 0};
-constexpr timeval kUnlockTimeout{60, 0};
+constexpr std::chrono::seconds kStatusTimeout{5};
+constexpr std::chrono::seconds kUnlockTimeout{60};
 constexpr size_t kReplySize = 8192;
 
-Error NotRunning(std::string_view name, const std::string& path, int error) {
-  if (error == EACCES || error == EPERM) {
+// NotRunning adds to why the connection failed what to do about it.
+Error NotRunning(std::string_view name, const std::string& path, const Error& why) {
+  if (why.code == ErrorCode::kDenied) {
     return Denied("no permission for " + path + ": run this as root");
   }
+  if (why.code != ErrorCode::kUnavailable) return why;
   return Unavailable("the tokenhost of token \"" + std::string(name) + "\" does not answer on " +
-                     path + " (" + strerror(error) +
+                     path + " (" + why.detail +
                      "): start it with `keybroker run` or systemctl start keybroker-tokenhost@" +
                      std::string(name));
-}
-
-Result<UniqueFd> Connect(const std::string& path, std::string_view name, const timeval& timeout) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Fail(
-        Malformed("the socket's path " + path + " is too long: choose a shorter runtime_dir"));
-  }
-  memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!fd) return Fail(SystemError("socket", errno));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return Fail(NotRunning(name, path, errno));
-  }
-  return fd;
 }
 
 Result<TokenReport> ReadReport(std::span<const uint8_t> message, MessageType expected,
@@ -78,16 +58,25 @@ Result<TokenReport> ReadReport(std::span<const uint8_t> message, MessageType exp
 }
 
 Result<TokenReport> Ask(const config::Settings& settings, std::string_view name,
-                        wire::Bytes request, MessageType expected, const timeval& timeout) {
+                        wire::Bytes request, MessageType expected,
+                        std::chrono::milliseconds timeout) {
   const std::string path = settings.TokenSocket(name).string();
-  KB_ASSIGN(const UniqueFd fd, Connect(path, name, timeout));
-  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
-    return Fail(NotRunning(name, path, errno));
+  const auto fd = ipc::Connect(path, timeout, ipc::FullBacklog::kWait);
+  if (!fd) return Fail(NotRunning(name, path, fd.error()));
+  if (const auto sent = ipc::Send(fd->get(), request); !sent) {
+    return Fail(NotRunning(name, path, sent.error()));
   }
-  std::vector<uint8_t> reply(kReplySize);
-  const ssize_t size = ::recv(fd.get(), reply.data(), reply.size(), 0);
-  if (size <= 0) return Fail(NotRunning(name, path, size == 0 ? ECONNRESET : errno));
-  return ReadReport({reply.data(), static_cast<size_t>(size)}, expected, path);
+  std::vector<uint8_t> buffer(kReplySize);
+  const ipc::Received reply = ipc::Receive(fd->get(), buffer);
+  if (reply.kind == ipc::Received::Kind::kNothing) {
+    return Fail(NotRunning(name, path, Unavailable("no answer in time")));
+  }
+  if (reply.kind == ipc::Received::Kind::kEnd) {
+    return Fail(NotRunning(name, path, Unavailable("it ended the connection")));
+  }
+  // Anything but a message is no more a tokenhost's answer than no bytes at all.
+  const bool whole = reply.kind == ipc::Received::Kind::kMessage;
+  return ReadReport(whole ? reply.message : wire::Bytes(), expected, path);
 }
 
 }  // namespace

@@ -24,46 +24,49 @@ std::string_view Clip(std::string_view text, size_t limit) { return text.substr(
 Connection::Connection(const Services& services, int fd)
     : services_(services), fd_(fd), in_(wire::kMaxMessage), out_(wire::kMaxMessage) {}
 
-bool Connection::End(const Received& received, const std::string& why) {
-  services_.lines.Log(LogLevel::kWarning, "connection of uid " + std::to_string(received.uid) +
-                                              ", pid " + std::to_string(received.pid) +
-                                              " ended: " + why);
+bool Connection::End(const ipc::Received& received, const std::string& why) {
+  const std::string who = received.sender ? "uid " + std::to_string(received.sender->uid) +
+                                                ", pid " + std::to_string(received.sender->pid)
+                                          : "an unknown uid";
+  services_.lines.Log(LogLevel::kWarning, "connection of " + who + " ended: " + why);
   return false;
 }
 
 void Connection::Serve() {
   for (;;) {
-    const Received received = Receive(fd_, in_);
+    const ipc::Received received = ipc::Receive(fd_, in_);
     switch (received.kind) {
-      case Received::Kind::kMessage:
+      case ipc::Received::Kind::kMessage:
         if (!Answer(received)) return;
         break;
-      case Received::Kind::kEnd:
-      case Received::Kind::kFailed:
+      case ipc::Received::Kind::kNothing:
+      case ipc::Received::Kind::kEnd:
         return;
-      case Received::Kind::kTooLong:
+      case ipc::Received::Kind::kTooLong:
         Wipe(in_.data(), in_.size());
         End(received, "a message over " + std::to_string(wire::kMaxMessage) + " bytes");
         return;
-      case Received::Kind::kDescriptors:
+      case ipc::Received::Kind::kDescriptors:
+        Wipe(in_.data(), received.message.size());
         End(received, "it passed file descriptors, which are never taken");
-        return;
-      case Received::Kind::kNobody:
-        End(received, "the kernel did not say who sent it");
         return;
     }
   }
 }
 
-bool Connection::Answer(const Received& received) {
-  const auto frame = wire::DecodeFrame(received.bytes);
+bool Connection::Answer(const ipc::Received& received) {
+  if (!received.sender) {
+    Wipe(in_.data(), received.message.size());
+    return End(received, "the kernel did not say who sent it");
+  }
+  const auto frame = wire::DecodeFrame(received.message);
   if (!frame) {
-    Wipe(in_.data(), received.bytes.size());
+    Wipe(in_.data(), received.message.size());
     return End(received, "a frame that is not of the protocol");
   }
   const MessageType type = frame->header.type;
-  if (!services_.rights.May(received.uid, type)) {
-    Wipe(in_.data(), received.bytes.size());
+  if (!services_.rights.May(received.sender->uid, type)) {
+    Wipe(in_.data(), received.message.size());
     SendFailure(frame->header, ErrorCode::kDenied, CKR_FUNCTION_REJECTED);
     return End(received,
                "this uid may not send message type " + std::to_string(static_cast<unsigned>(type)));
@@ -98,7 +101,7 @@ bool Connection::Reply(const wire::Header& header, Write write) {
   wire::FrameWriter frame(out_, header);
   write(frame.body());
   const size_t size = frame.Finish();
-  return size != 0 && Send(fd_, {out_.data(), size});
+  return size != 0 && ipc::Send(fd_, {out_.data(), size});
 }
 
 bool Connection::SendFailure(const wire::Header& request, ErrorCode code, CK_RV rv) {

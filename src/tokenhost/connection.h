@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "keybroker/ipc/message.h"
 #include "keybroker/wire/frame.h"
-#include "tokenhost/message.h"
 #include "tokenhost/peer_rights.h"
 #include "tokenhost/signer.h"
 
@@ -31,7 +31,7 @@ class Connection {
   void Serve();
 
  private:
-  bool Answer(const Received& received);
+  bool Answer(const ipc::Received& received);
   bool OnHello(const wire::Frame& frame);
   bool OnCatalogue(const wire::Frame& frame);
   bool OnSign(const wire::Frame& frame);
@@ -43,7 +43,7 @@ class Connection {
   // Reply sends a message whose body write writes.
   template <typename Write>
   bool Reply(const wire::Header& header, Write write);
-  bool End(const Received& received, const std::string& why);
+  bool End(const ipc::Received& received, const std::string& why);
 
   const Services& services_;
   const int fd_;

@@ -10,11 +10,11 @@
 
 #include "keybroker/base/log.h"
 #include "keybroker/base/process.h"
+#include "keybroker/ipc/directory.h"
+#include "keybroker/ipc/notify.h"
 #include "keybroker/token/pin_guard.h"
 #include "keybroker/token/pin_source.h"
-#include "tokenhost/directories.h"
 #include "tokenhost/listening_socket.h"
-#include "tokenhost/notify.h"
 #include "tokenhost/server.h"
 
 namespace keybroker::tokenhost {
@@ -25,9 +25,10 @@ constexpr mode_t kSocketDirMode = 02750;
 
 Status PrepareDirectories(const Setup& setup) {
   const Users& users = setup.users;
-  KB_TRY(EnsureDirectory(setup.settings.TokenSocketDir(),
-                         {users.token_uid, users.broker_gid, kSocketDirMode}));
-  return EnsureDirectory(setup.settings.TokenStateDir(), {users.token_uid, users.token_gid, 0700});
+  KB_TRY(ipc::EnsureDirectory(setup.settings.TokenSocketDir(),
+                              {users.token_uid, users.broker_gid, kSocketDirMode}));
+  return ipc::EnsureDirectory(setup.settings.TokenStateDir(),
+                              {users.token_uid, users.token_gid, 0700});
 }
 
 Status BecomeTokenUser(const Setup& setup) {
@@ -84,9 +85,9 @@ Status Serve(const Setup& setup, const ListeningSocket& socket, int signals) {
   const Services services{name, setup.users.Rights(), keeper, board, signer, lines};
   KB_ASSIGN(auto server, Server::Make(services, socket.fd()));
   // Ready means that the first attempt is over: a locked or absent token is served as such.
-  keeper.Start([] { NotifyServiceManager("READY=1"); });
+  keeper.Start([] { ipc::Notify("READY=1"); });
   ServeUntilStopped(*server, signals, keeper);
-  NotifyServiceManager("STOPPING=1");
+  ipc::Notify("STOPPING=1");
   board.Abandon();
   server->Stop();
   return {};

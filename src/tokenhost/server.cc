@@ -26,8 +26,7 @@ Result<ucred> PeerOf(int fd) {
 }
 
 bool Prepare(int fd) {
-  const int on = 1;
-  return ::setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0 &&
+  return ipc::WantCredentials(fd) &&
          ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kSendTimeout, sizeof kSendTimeout) == 0;
 }
 

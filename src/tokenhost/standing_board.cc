@@ -1,8 +1,8 @@
 #include "tokenhost/standing_board.h"
 
 #include "keybroker/base/log.h"
+#include "keybroker/ipc/notify.h"
 #include "keybroker/wire/token_admin.h"
-#include "tokenhost/notify.h"
 
 namespace keybroker::tokenhost {
 namespace {
@@ -43,7 +43,7 @@ void StandingBoard::Post(Standing standing) {
   if (same) return;
   const std::string text = Describe(token_, *next);
   Log(next->ready() ? LogLevel::kNotice : LogLevel::kError, text);
-  NotifyServiceManager("STATUS=" + text);
+  ipc::Notify("STATUS=" + text);
 }
 
 void StandingBoard::Abandon() {

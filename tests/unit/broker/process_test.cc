@@ -8,8 +8,8 @@
 #include <cstring>
 #include <sstream>
 
-#include "broker/bind_socket.h"
 #include "keybroker/broker/admin_client.h"
+#include "keybroker/ipc/listening_socket.h"
 #include "support/broker_fixture.h"
 #include "support/child_process.h"
 
@@ -170,8 +170,7 @@ TEST_F(Process, TellsItsServiceManager) {
 
 TEST_F(Process, TakesSocketsThatItsServiceManagerMade) {
   const auto made = dir_ / "activated";
-  auto listening =
-      broker::BindSocket({"https", made, {}, ::geteuid(), ::getegid(), 0660}, ::geteuid());
+  auto listening = ipc::BindSocket({.path = made}, ipc::Replace::kOnlyStale);
   ASSERT_TRUE(listening);
   BrokerClient early;
   ASSERT_TRUE(early.Connect(made)) << "before the broker even runs";

@@ -1,16 +1,17 @@
-#include "broker/activation.h"
+#include "keybroker/ipc/activation.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <utility>
 
-#include "broker/bind_socket.h"
+#include "keybroker/ipc/listening_socket.h"
 
-namespace keybroker::broker {
+namespace keybroker::ipc {
 namespace {
 
 constexpr int kFirstFd = 3;  // SD_LISTEN_FDS_START
@@ -28,6 +29,19 @@ int Number(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() ? value : 0;
 }
 
+// Listens is what PrepareListening leaves unasked, since it also takes sockets that do not yet.
+bool Listens(int fd) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+}
+
+Status TakeOver(int fd) {
+  KB_TRY(PrepareListening(fd));
+  if (Listens(fd)) return {};
+  return Fail(Malformed("it does not listen"));
+}
+
 }  // namespace
 
 Result<std::vector<ActivatedSocket>> TakeActivatedSockets() {
@@ -41,19 +55,14 @@ Result<std::vector<ActivatedSocket>> TakeActivatedSockets() {
     const size_t end = std::min(left.find(':'), left.size());
     std::string name(left.substr(0, end));
     left.remove_prefix(std::min(end + 1, left.size()));
-    if (name.empty()) {
-      return Fail(Malformed("socket " + std::to_string(i + 1) +
-                            " of LISTEN_FDS has no name; set FileDescriptorName= to the listener's "
-                            "name, or to admin"));
-    }
     UniqueFd fd(kFirstFd + i);
-    if (const auto status = PrepareListening(fd.get()); !status) {
-      return Fail(
-          Malformed("the socket named " + name + " of LISTEN_FDS: " + status.error().detail));
+    if (const auto status = TakeOver(fd.get()); !status) {
+      return Fail(Malformed("socket " + std::to_string(i + 1) + " of LISTEN_FDS (\"" + name +
+                            "\"): " + status.error().detail));
     }
     sockets.push_back({std::move(name), std::move(fd)});
   }
   return sockets;
 }
 
-}  // namespace keybroker::broker
+}  // namespace keybroker::ipc

@@ -6,7 +6,7 @@
 
 #include "keybroker/base/result.h"
 
-namespace keybroker::broker {
+namespace keybroker::ipc {
 
 // MakeSafeDirectory makes path and what is missing above it (0755, owner the process), and proves
 // that nobody but root, this process and the user trusted can put something else in its place:
@@ -17,4 +17,16 @@ namespace keybroker::broker {
 Status MakeSafeDirectory(const std::filesystem::path& path, uid_t trusted,
                          const std::filesystem::path& jail = {});
 
-}  // namespace keybroker::broker
+// Ownership is what a directory of ours must have.
+struct Ownership {
+  uid_t uid;
+  gid_t gid;
+  mode_t mode;
+};
+
+// EnsureDirectory makes path a directory with that ownership. A missing one is created (missing
+// parents too, mode 0755). One that root made is handed over when we are root; one that belongs to
+// anybody else, or is a symbolic link, is refused with Denied: who owns it could swap its content.
+Status EnsureDirectory(const std::filesystem::path& path, const Ownership& wanted);
+
+}  // namespace keybroker::ipc

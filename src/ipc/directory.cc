@@ -1,4 +1,4 @@
-#include "tokenhost/directories.h"
+#include "keybroker/ipc/directory.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 
 #include "keybroker/base/unique_fd.h"
 
-namespace keybroker::tokenhost {
+namespace keybroker::ipc {
 namespace {
 
 Status MakeDirectories(const std::filesystem::path& path, mode_t mode) {
@@ -49,4 +49,4 @@ Status EnsureDirectory(const std::filesystem::path& path, const Ownership& wante
   return {};
 }
 
-}  // namespace keybroker::tokenhost
+}  // namespace keybroker::ipc

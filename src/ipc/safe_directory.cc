@@ -1,5 +1,3 @@
-#include "broker/safe_directory.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +7,9 @@
 #include <system_error>
 
 #include "keybroker/base/unique_fd.h"
+#include "keybroker/ipc/directory.h"
 
-namespace keybroker::broker {
+namespace keybroker::ipc {
 namespace {
 
 namespace fs = std::filesystem;
@@ -82,4 +81,4 @@ Status MakeSafeDirectory(const fs::path& path, uid_t trusted, const fs::path& ja
   return {};
 }
 
-}  // namespace keybroker::broker
+}  // namespace keybroker::ipc

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+
+#include "keybroker/base/result.h"
+#include "keybroker/base/unique_fd.h"
+
+namespace keybroker::ipc {
+
+// SocketFile is where a listening socket appears and who may connect to it. -1 leaves the owner or
+// group that the kernel gives it: the process's, or in a setgid directory the directory's group.
+struct SocketFile {
+  std::filesystem::path path;
+  uid_t owner = static_cast<uid_t>(-1);
+  gid_t group = static_cast<gid_t>(-1);
+  mode_t mode = 0660;
+  int backlog = 4096;  // the kernel cuts this down to net.core.somaxconn
+};
+
+// PreparedSocket listens already, but under a name that nobody knows yet.
+struct PreparedSocket {
+  UniqueFd fd;
+  std::filesystem::path beside;
+};
+
+// Replace says what is at the path already: perhaps somebody else's live socket, or certainly our
+// own, which is to be replaced.
+enum class Replace { kOnlyStale, kOurOwn };
+
+// PrepareSocket makes file's socket beside its place, in a directory that the caller has made safe
+// (directory.h): SOCK_SEQPACKET, non-blocking, owner and mode set, listening, with SO_PASSCRED.
+// kOnlyStale: Conflict when a live process listens at the path, Denied when something that is not a
+// socket is there.
+Result<PreparedSocket> PrepareSocket(const SocketFile& file, Replace replace);
+
+// PublishSocket gives it its name in one rename: a stale socket is replaced without a moment in
+// which there is none.
+Status PublishSocket(const PreparedSocket& socket, const std::filesystem::path& path);
+
+// BindSocket does both.
+Result<UniqueFd> BindSocket(const SocketFile& file, Replace replace);
+
+// PrepareListening sets close-on-exec, O_NONBLOCK and SO_PASSCRED on a socket. Malformed when it is
+// not an AF_UNIX SOCK_SEQPACKET socket.
+Status PrepareListening(int fd);
+
+}  // namespace keybroker::ipc

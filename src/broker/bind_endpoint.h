@@ -1,0 +1,20 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "broker/endpoint.h"
+#include "keybroker/base/result.h"
+#include "keybroker/base/unique_fd.h"
+#include "keybroker/ipc/listening_socket.h"
+
+namespace keybroker::broker {
+
+// PrepareEndpoint makes endpoint's socket beside its place (ipc::PrepareSocket), in a directory
+// that is or becomes safe from everybody but root and trusted (ipc::MakeSafeDirectory).
+Result<ipc::PreparedSocket> PrepareEndpoint(const Endpoint& endpoint, uid_t trusted,
+                                            ipc::Replace replace);
+
+// BindEndpoint also gives it its name, unless a live process listens there.
+Result<UniqueFd> BindEndpoint(const Endpoint& endpoint, uid_t trusted);
+
+}  // namespace keybroker::broker

@@ -1,0 +1,105 @@
+#include "keybroker/ipc/directory.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/temp_dir.h"
+
+namespace keybroker::ipc {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr uid_t kOther = 64002;
+
+struct stat StatOf(const std::filesystem::path& path) {
+  struct stat info {};
+  EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
+  return info;
+}
+
+std::string Why(const Status& made) { return made ? "made" : made.error().detail; }
+
+TEST(MakeSafeDirectory, MakesWhatIsMissing) {
+  const test::TempDir temp;
+  const auto made = MakeSafeDirectory(temp / "new/deep", ::geteuid());
+  ASSERT_TRUE(made) << Why(made);
+  EXPECT_EQ(StatOf(temp / "new/deep").st_mode & 07777, 0755U);
+  EXPECT_TRUE(MakeSafeDirectory(temp / "new/deep", ::geteuid()));
+}
+
+TEST(MakeSafeDirectory, RefusesOneThatOthersCanWrite) {
+  const test::TempDir temp;
+  std::filesystem::create_directories(temp / "open/below");
+  for (const mode_t mode : {0777U, 0775U, 01777U}) {
+    ASSERT_EQ(::chmod((temp / "open/below").c_str(), mode), 0);
+    EXPECT_THAT(Why(MakeSafeDirectory(temp / "open/below", ::geteuid())),
+                HasSubstr("open/below is writable by others than its owner"));
+  }
+  ASSERT_EQ(::chmod((temp / "open/below").c_str(), 0755), 0);
+  ASSERT_EQ(::chmod((temp / "open").c_str(), 0777), 0);
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "open/below", ::geteuid())),
+              HasSubstr("open is writable by others than its owner"));
+}
+
+TEST(MakeSafeDirectory, RefusesOneOfAStranger) {
+  if (::geteuid() != 0) GTEST_SKIP() << "NOT TESTED: giving a directory away needs root";
+  const test::TempDir temp;
+  std::filesystem::create_directories(temp / "theirs");
+  ASSERT_EQ(::chown((temp / "theirs").c_str(), kOther, kOther), 0);
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "theirs", 0)), HasSubstr("belongs to uid 64002"));
+  EXPECT_TRUE(MakeSafeDirectory(temp / "theirs", kOther)) << "who is trusted is no stranger";
+}
+
+TEST(MakeSafeDirectory, FollowsNoSymbolicLinkInAJail) {
+  const test::TempDir temp;
+  std::filesystem::create_directories(temp / "jail");
+  std::filesystem::create_directories(temp / "outside");
+  std::filesystem::create_directory_symlink(temp / "outside", temp / "jail/run");
+  EXPECT_TRUE(MakeSafeDirectory(temp / "jail/run", ::geteuid()))
+      << "outside of jails links are followed";
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "jail/run", ::geteuid(), temp / "jail")),
+              HasSubstr("symbolic link"));
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "jail/run", ::geteuid(), temp / "missing")),
+              HasSubstr("is not a directory"));
+}
+
+TEST(EnsureDirectory, MakesAMissingOneWithItsParents) {
+  const test::TempDir temp;
+  const auto path = temp / "a/b/c";
+  ASSERT_TRUE(EnsureDirectory(path, {::geteuid(), ::getegid(), 02750}));
+  EXPECT_EQ(StatOf(path).st_mode & 07777, 02750U);
+  EXPECT_EQ(StatOf(path.parent_path()).st_mode & 07777, 0755U);
+}
+
+TEST(EnsureDirectory, CorrectsTheModeOfItsOwn) {
+  const test::TempDir temp;
+  const auto path = temp / "a";
+  ASSERT_EQ(::mkdir(path.c_str(), 0777), 0);
+  ASSERT_TRUE(EnsureDirectory(path, {::geteuid(), ::getegid(), 0700}));
+  EXPECT_EQ(StatOf(path).st_mode & 07777, 0700U);
+}
+
+TEST(EnsureDirectory, RefusesASymbolicLink) {
+  const test::TempDir temp;
+  ASSERT_EQ(::symlink("/tmp", (temp / "link").c_str()), 0);
+  EXPECT_FALSE(EnsureDirectory(temp / "link", {::geteuid(), ::getegid(), 0700}));
+}
+
+TEST(EnsureDirectory, HandsOverWhatRootMadeAndNothingElse) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const test::TempDir temp;
+  ASSERT_TRUE(EnsureDirectory(temp / "a", {kOther, kOther, 0700}));
+  EXPECT_EQ(StatOf(temp / "a").st_uid, kOther);
+  const auto refused = EnsureDirectory(temp / "a", {kOther + 1, kOther + 1, 0700});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kDenied);
+  EXPECT_EQ(refused.error().detail, "the directory " + (temp / "a").string() +
+                                        " belongs to uid 64002 and not to uid 64003: move it "
+                                        "away, and it is made anew");
+  EXPECT_EQ(StatOf(temp / "a").st_uid, kOther);
+}
+
+}  // namespace
+}  // namespace keybroker::ipc
