@@ -1,32 +1,17 @@
 #include "support/fake_tokenhost.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
 
-#include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/wire/hello.h"
 
 namespace keybroker::test {
 namespace {
 
 constexpr std::chrono::seconds kPatience{30};
-
-FakeKey NewKey(const std::string& name, cryptoki::KeyType type, uint32_t bits, uint32_t serial) {
-  FakeKey key{name, type, bits, {}, {}, {}};
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    key.id.push_back(static_cast<uint8_t>(serial >> shift));
-  }
-  for (const auto& mechanism : cryptoki::AllSignMechanisms()) {
-    if (mechanism.key_type == type) key.mechanisms.push_back(static_cast<uint32_t>(mechanism.type));
-  }
-  return key;
-}
 
 bool SendAll(int fd, wire::Bytes message) {
   return ::send(fd, message.data(), message.size(), MSG_NOSIGNAL) ==
@@ -35,79 +20,21 @@ bool SendAll(int fd, wire::Bytes message) {
 
 }  // namespace
 
-wire::KeyRef FakeKey::ref() const {
-  wire::KeyRef ref{};
-  for (size_t i = 0; i < ref.size(); ++i) ref[i] = id[i % id.size()];
-  return ref;
-}
-
-FakeKey EcKey(const std::string& name, uint32_t serial) {
-  return NewKey(name, cryptoki::KeyType::kEc, 256, serial);
-}
-FakeKey RsaKey(const std::string& name, uint32_t serial) {
-  return NewKey(name, cryptoki::KeyType::kRsa, 2048, serial);
-}
-
-std::vector<uint8_t> FakeSignature(const wire::KeyRef& key, wire::Bytes data, size_t size) {
-  std::vector<uint8_t> signature(size);
-  for (size_t i = 0; i < size; ++i) {
-    signature[i] = static_cast<uint8_t>(data[i % data.size()] ^ key[i % key.size()] ^ 0x5a);
-  }
-  return signature;
-}
-
 void FakeTokenhost::Start() {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = socket_.string();
-  if (path.size() >= sizeof address.sun_path) std::abort();
-  std::memcpy(address.sun_path, path.data(), path.size());
-  std::filesystem::create_directories(socket_.parent_path());
-  ::unlink(path.c_str());
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(fd.get(), 256) != 0) {
-    std::abort();
+  {
+    std::lock_guard lock(mutex_);
+    killed_ = false;
   }
-  std::lock_guard lock(mutex_);
-  killed_ = false;
-  const int raw = fd.get();
-  listening_ = std::move(fd);
-  acceptor_ = std::thread([this, raw] { Accept(raw); });
+  server_.Start();
 }
 
 void FakeTokenhost::Kill() {
-  std::vector<std::pair<int, std::thread>> connections;
   {
     std::lock_guard lock(mutex_);
-    if (killed_) return;
     killed_ = true;
-    ::shutdown(listening_.get(), SHUT_RDWR);
   }
   changed_.notify_all();
-  acceptor_.join();
-  {
-    std::lock_guard lock(mutex_);
-    listening_.Reset();
-    connections.swap(connections_);
-    for (const auto& [fd, thread] : connections) ::shutdown(fd, SHUT_RDWR);
-  }
-  for (auto& [fd, thread] : connections) {
-    thread.join();
-    ::close(fd);
-  }
-}
-
-void FakeTokenhost::Accept(int listening) {
-  for (;;) {
-    const int fd = ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
-    std::lock_guard lock(mutex_);
-    if (fd < 0 || killed_) {
-      if (fd >= 0) ::close(fd);
-      return;
-    }
-    connections_.emplace_back(fd, std::thread([this, fd] { Serve(fd); }));
-  }
+  server_.Kill();
 }
 
 void FakeTokenhost::Serve(int fd) {
@@ -118,7 +45,6 @@ void FakeTokenhost::Serve(int fd) {
     const auto frame = wire::DecodeFrame({buffer.data(), static_cast<size_t>(size)});
     if (!frame || !Answer(fd, *frame)) break;
   }
-  ::shutdown(fd, SHUT_RDWR);
 }
 
 bool FakeTokenhost::Answer(int fd, const wire::Frame& frame) {
@@ -130,17 +56,18 @@ bool FakeTokenhost::Answer(int fd, const wire::Frame& frame) {
   {
     std::lock_guard lock(mutex_);
     if (frame.header.type == wire::MessageType::kHello) {
-      wire::Encode(
-          wire::HelloReply{wire::kVersion, state_ == wire::TokenState::kReady, generation_, "fake"},
-          reply.body());
+      wire::Encode(wire::HelloReply{wire::kVersion, state_ == wire::TokenState::kReady,
+                                    catalogue_.generation, "fake"},
+                   reply.body());
     } else if (frame.header.type == wire::MessageType::kCatalogueRequest) {
       const auto request = wire::DecodeCatalogueRequest(frame.body);
       if (!request) return false;
-      EncodePage(*request, reply.body());
+      catalogue_.EncodePage(*request, reply.body());
     } else if (frame.header.type == wire::MessageType::kTokenStatusRequest) {
       wire::Encode(
-          wire::TokenStatus{state_, static_cast<uint32_t>(::getpid()), generation_,
-                            static_cast<uint32_t>(keys_.size()), "fake token", "0001", "fake", ""},
+          wire::TokenStatus{state_, static_cast<uint32_t>(::getpid()), catalogue_.generation,
+                            static_cast<uint32_t>(catalogue_.keys.size()), "fake token", "0001",
+                            "fake", ""},
           reply.body());
     } else {
       return false;
@@ -148,32 +75,6 @@ bool FakeTokenhost::Answer(int fd, const wire::Frame& frame) {
   }
   const size_t size = reply.Finish();
   return size != 0 && SendAll(fd, {buffer.data(), size});
-}
-
-void FakeTokenhost::EncodePage(const wire::CatalogueRequest& request, wire::Writer& body) {
-  const auto total = static_cast<uint32_t>(keys_.size());
-  const bool same = request.generation == 0 || request.generation == generation_;
-  const uint32_t first = same ? request.first : 0;
-  // Small pages, so that a few hundred keys make many of them.
-  const auto count = static_cast<uint16_t>(std::min<uint32_t>(total - first, 50));
-  const bool ready = state_ == wire::TokenState::kReady;
-  wire::Encode(wire::CataloguePage{generation_, total, first, count, ready}, body);
-  static const std::vector<uint8_t> kFiller(32, 7);
-  for (uint32_t i = first; i < first + count; ++i) {
-    const FakeKey& key = keys_[i];
-    wire::CatalogueEntry entry{};
-    entry.key = key.ref();
-    entry.type = key.type;
-    entry.bits = key.bits;
-    entry.id = key.id;
-    entry.label = key.name;
-    entry.public_first = kFiller;
-    entry.public_second = kFiller;
-    entry.mechanism_count = static_cast<uint8_t>(key.mechanisms.size());
-    std::copy(key.mechanisms.begin(), key.mechanisms.end(), entry.mechanisms.begin());
-    entry.certificate = key.certificate;
-    wire::Encode(entry, body);
-  }
 }
 
 bool FakeTokenhost::AnswerSign(int fd, const wire::Frame& frame) {
@@ -189,9 +90,7 @@ bool FakeTokenhost::AnswerSign(int fd, const wire::Frame& frame) {
     changed_.wait(lock, [this] { return !held_ || killed_; });
     if (killed_) return false;
     on_sign = on_sign_;
-    for (const FakeKey& key : keys_) {
-      if (key.ref() == request->key) size = cryptoki::SignatureSize(key.type, key.bits);
-    }
+    size = catalogue_.SignatureSize(request->key);
   }
   if (on_sign) {
     if (const auto instead = on_sign(frame.header, *request)) {
@@ -214,13 +113,14 @@ bool FakeTokenhost::AnswerSign(int fd, const wire::Frame& frame) {
 
 void FakeTokenhost::SetKeys(std::vector<FakeKey> keys) {
   std::lock_guard lock(mutex_);
-  keys_ = std::move(keys);
-  ++generation_;
+  catalogue_.keys = std::move(keys);
+  ++catalogue_.generation;
 }
 
 void FakeTokenhost::SetState(wire::TokenState state) {
   std::lock_guard lock(mutex_);
   state_ = state;
+  catalogue_.token_present = state == wire::TokenState::kReady;
 }
 
 void FakeTokenhost::SetOnSign(OnSign on_sign) {

@@ -5,46 +5,25 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <optional>
-#include <string>
-#include <thread>
 #include <vector>
 
-#include "keybroker/base/unique_fd.h"
 #include "keybroker/cryptoki/cryptoki.h"
-#include "keybroker/wire/catalogue.h"
 #include "keybroker/wire/frame.h"
 #include "keybroker/wire/sign.h"
 #include "keybroker/wire/token_admin.h"
+#include "support/fake_key.h"
+#include "support/seqpacket_server.h"
 
 namespace keybroker::test {
-
-// FakeKey is a key that a fake tokenhost shows. Its public fields are fillers.
-struct FakeKey {
-  std::string name;
-  cryptoki::KeyType type = cryptoki::KeyType::kEc;
-  uint32_t bits = 256;
-  std::vector<uint8_t> id;
-  std::vector<uint32_t> mechanisms;
-  std::vector<uint8_t> certificate;
-
-  wire::KeyRef ref() const;
-};
-
-// EcKey and RsaKey make keys with every mechanism of their type; serial makes id and ref unique.
-FakeKey EcKey(const std::string& name, uint32_t serial);
-FakeKey RsaKey(const std::string& name, uint32_t serial);
-
-// FakeSignature is what the fake signs data with: size bytes that depend on data and key.
-std::vector<uint8_t> FakeSignature(const wire::KeyRef& key, wire::Bytes data, size_t size);
 
 // FakeTokenhost speaks docs/protocol.md as a tokenhost does, over real sockets, without a token.
 // Kill and Start are what kill -9 and a supervisor do to it. Thread-safe.
 class FakeTokenhost {
  public:
-  explicit FakeTokenhost(std::filesystem::path socket) : socket_(std::move(socket)) {}
+  explicit FakeTokenhost(std::filesystem::path socket)
+      : server_(std::move(socket), [this](int fd) { Serve(fd); }) {}
   ~FakeTokenhost() { Kill(); }
   FakeTokenhost(const FakeTokenhost&) = delete;
   FakeTokenhost& operator=(const FakeTokenhost&) = delete;
@@ -70,26 +49,20 @@ class FakeTokenhost {
   bool AwaitSigns(uint64_t count);
 
  private:
-  void Accept(int fd);
   void Serve(int fd);
   bool Answer(int fd, const wire::Frame& frame);
   bool AnswerSign(int fd, const wire::Frame& frame);
-  void EncodePage(const wire::CatalogueRequest& request, wire::Writer& body);
 
-  const std::filesystem::path socket_;
   std::atomic<uint64_t> signs_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  UniqueFd listening_;
-  std::vector<std::pair<int, std::thread>> connections_;
-  std::thread acceptor_;
   bool killed_ = true;
   bool held_ = false;
-  std::vector<FakeKey> keys_;
-  uint64_t generation_ = 1;
+  FakeCatalogue catalogue_;
   wire::TokenState state_ = wire::TokenState::kReady;
   OnSign on_sign_;
+  SeqpacketServer server_;  // last: its threads use the rest
 };
 
 }  // namespace keybroker::test
