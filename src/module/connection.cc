@@ -33,21 +33,30 @@ bool Send(int fd, wire::Bytes message) {
   }
 }
 
-// Waits in recv() itself: poll() before it would be one more system call in every signature. A
+// The size of the message that was received now or, without MSG_DONTWAIT in flags, within the
+// socket's timeout; 0 when the connection is lost, or must be; -1 and errno. There is no room for a
+// descriptor, so that the kernel closes one that a peer sends along, and says so.
+ssize_t ReceiveOnce(int fd, std::span<uint8_t> buffer, int flags) {
+  iovec room{buffer.data(), buffer.size()};
+  msghdr message{};
+  message.msg_iov = &room;
+  message.msg_iovlen = 1;
+  const ssize_t size = recvmsg(fd, &message, flags);
+  const bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  return size < 0 || whole ? size : 0;
+}
+
+// Waits in recvmsg() itself: poll() before it would be one more system call in every signature. A
 // signal handler of the host's may have cut the wait short; only then is the rest of it counted.
 // The size of the message; 0 when the connection is lost, or with *silent when nothing came.
-// Descriptors that a peer might send along are not taken: recv has no place for them.
 size_t Receive(int fd, std::span<uint8_t> buffer, uint64_t timeout_ms, bool* silent) {
   const uint64_t until_ms = NowMs() + timeout_ms;
-  int flags = MSG_TRUNC;
-  for (;;) {
-    const ssize_t size = recv(fd, buffer.data(), buffer.size(), flags);
-    if (size > 0 && static_cast<size_t>(size) <= buffer.size()) return static_cast<size_t>(size);
-    if (size >= 0) return 0;
+  for (int flags = 0;; flags = MSG_DONTWAIT) {
+    const ssize_t size = ReceiveOnce(fd, buffer, flags);
+    if (size >= 0) return static_cast<size_t>(size);
     const uint64_t now = NowMs();
     *silent = errno == EAGAIN && now >= until_ms;
     if (*silent || (errno != EINTR && errno != EAGAIN)) return 0;
-    flags = MSG_TRUNC | MSG_DONTWAIT;
     pollfd waiting{fd, POLLIN, 0};
     poll(&waiting, 1, now < until_ms ? static_cast<int>(until_ms - now) : 0);
   }
