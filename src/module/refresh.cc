@@ -34,15 +34,8 @@ class Fetch {
 
  private:
   CK_RV AskForPage(std::span<uint8_t> room) {
-    // From behind the last entry: of the generation we have that is an empty page.
-    wire::CatalogueRequest request{0, 0};
-    if (const Catalogue* have = building_ ? building_.get() : known_.get()) {
-      request = {have->generation(), have->received()};
-    }
-    uint8_t message[kRequestSize];
-    wire::FrameWriter frame(message, {wire::MessageType::kCatalogueRequest});
-    wire::Encode(request, frame.body());
-    return Ask(call_, {{message, frame.Finish()},
+    const size_t size = WriteRequest();
+    return Ask(call_, {{message_, size},
                        room,
                        wire::MessageType::kCataloguePage,
                        this,
@@ -50,6 +43,26 @@ class Fetch {
                          return static_cast<Fetch*>(self)->Accept(body);
                        },
                        [](void* self) { return static_cast<Fetch*>(self)->IsAnswered(); }});
+  }
+
+  // From behind the last entry: of the generation we have that is an empty page.
+  size_t WriteRequest() {
+    wire::CatalogueRequest request{0, 0};
+    if (const Catalogue* have = building_ ? building_.get() : known_.get()) {
+      request = {have->generation(), have->received()};
+    }
+    wire::FrameWriter frame(message_, {wire::MessageType::kCatalogueRequest});
+    wire::Encode(request, frame.body());
+    return frame.Finish();
+  }
+
+  // What was built does not go with what came: Ask, which is told that the answer was malformed,
+  // is to ask for the first page now.
+  bool StartAnew() {
+    building_.Reset();
+    known_.Reset();
+    WriteRequest();
+    return false;
   }
 
   // Hello has told the generation: nothing to fetch when it is that of the catalogue we have.
@@ -64,16 +77,16 @@ class Fetch {
 
   bool Accept(wire::Bytes body) {
     const auto reader = wire::CatalogueReader::Open(body);
-    if (!reader) return false;
+    if (!reader) return StartAnew();
     const wire::CataloguePage& page = reader->page();
     if (!building_ && known_ && page.generation == known_->generation()) {
-      if (page.total != known_->total() || page.first != page.total) return false;
+      if (page.total != known_->total() || page.first != page.total) return StartAnew();
       Note(page);
       done_ = true;
       return true;
     }
     if (!building_ || page.generation != building_->generation()) {
-      if (page.first != 0 || ++restarts_ > kMaxRestarts) return false;
+      if (page.first != 0 || ++restarts_ > kMaxRestarts) return StartAnew();
       building_.Reset(Catalogue::Make(page));
       if (!building_) return NoMemory();
     }
@@ -83,8 +96,7 @@ class Fetch {
   bool Add(const wire::CataloguePage& page, wire::Bytes body) {
     switch (building_.get()->Add(body)) {
       case Catalogue::Added::kMalformed:
-        building_.Reset();
-        return false;
+        return StartAnew();
       case Catalogue::Added::kNoMemory:
         return NoMemory();
       case Catalogue::Added::kMore:
@@ -115,6 +127,7 @@ class Fetch {
 
   const Call& call_;
   const bool keys_needed_;
+  uint8_t message_[kRequestSize];
   CatalogueHold known_;
   CatalogueHold building_;
   int restarts_ = 0;

@@ -1,3 +1,6 @@
+#include <memory>
+#include <optional>
+
 #include "support/module_fixture.h"
 #include "test_certificate.h"
 
@@ -91,6 +94,31 @@ TEST_F(Catalogues, StartAnewWhenTheGenerationChangesBetweenPages) {
   const CK_SESSION_HANDLE session = Open();
   EXPECT_EQ(Find(session).size(), 320u);
   EXPECT_NE(PrivateKey(session, ManyKeys(1, 1100)[0]), CK_INVALID_HANDLE);
+}
+
+// A page that is malformed, or not of the same catalogue as those before it: all is asked for anew,
+// from the start, and at once.
+TEST_F(Catalogues, StartAnewWhenAPageDoesNotFitTheOthers) {
+  constexpr size_t kTotal = wire::kHeaderSize + 8 + 3;
+  constexpr size_t kCount = kTotal + 6;
+  for (const size_t place : {kTotal, kCount}) {
+    auto once = std::make_shared<bool>(false);
+    broker_.SetScript([this, place, once](const BrokerRequest& request) {
+      Deed deed{Deed::Kind::kSend, broker_.RightAnswer(request), false};
+      const bool page = request.header.type == MessageType::kCatalogueRequest;
+      const auto asked = page ? wire::DecodeCatalogueRequest(request.body) : std::nullopt;
+      if (!asked || asked->first != 50 || *once) return deed;
+      *once = true;
+      --deed.bytes[place];
+      return deed;
+    });
+    ASSERT_NO_FATAL_FAILURE(Start(ManyKeys(160)));
+    EXPECT_EQ(Find(Open()).size(), 320u);
+    EXPECT_TRUE(*once);
+    EXPECT_LT(Pages(), 30u);
+    ASSERT_EQ(api_->C_Finalize(nullptr), CKR_OK);
+    broker_.Kill();
+  }
 }
 
 // Bounded by the budget: a second.
