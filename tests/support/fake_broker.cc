@@ -95,7 +95,17 @@ void FakeBroker::Serve(int fd) {
   {
     std::lock_guard lock(mutex_);
     connection = ++connections_;
+    ++open_;
   }
+  Converse(fd, connection);
+  {
+    std::lock_guard lock(mutex_);
+    --open_;
+  }
+  changed_.notify_all();
+}
+
+void FakeBroker::Converse(int fd, size_t connection) {
   for (;;) {
     ucred sender{};
     const auto message = Receive(fd, &sender);
@@ -240,6 +250,11 @@ bool FakeBroker::AwaitSigns(size_t count) {
     }
     return signs >= count;
   });
+}
+
+bool FakeBroker::AwaitOpen(size_t count) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, kPatience, [&] { return open_ == count; });
 }
 
 }  // namespace keybroker::test

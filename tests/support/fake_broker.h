@@ -75,8 +75,12 @@ class FakeBroker {
   BrokerRequest Last();
   bool AwaitSigns(size_t count);
 
+  // AwaitOpen waits until that many connections are open.
+  bool AwaitOpen(size_t count);
+
  private:
   void Serve(int fd);
+  void Converse(int fd, size_t connection);
   bool Handle(int fd, BrokerRequest request);
   void Note(BrokerRequest* request);
 
@@ -90,6 +94,7 @@ class FakeBroker {
   uint16_t max_version_ = wire::kVersion;
   Script script_;
   size_t connections_ = 0;
+  size_t open_ = 0;
   size_t bad_ = 0;
   std::vector<BrokerRequest> requests_;
   SeqpacketServer server_;  // last: its threads use the rest
