@@ -153,6 +153,11 @@ TEST_F(Arguments, TableNamesEveryEntryOfTheFunctionList) {
   const size_t entries =
       (sizeof(CK_FUNCTION_LIST) - offsetof(CK_FUNCTION_LIST, C_Initialize)) / sizeof(void*);
   EXPECT_EQ(named.size(), entries);
+  EXPECT_EQ(entries, 68u) << "those of PKCS#11 v2.40";
+  EXPECT_EQ(api_->version.major, 2);
+  EXPECT_EQ(api_->version.minor, 40);
+  const auto* functions = reinterpret_cast<void* const*>(&api_->C_Initialize);
+  for (size_t i = 0; i < entries; ++i) EXPECT_NE(functions[i], nullptr) << "entry " << i;
 }
 
 TEST_F(Arguments, AreRefusedWithoutAWordToTheBroker) {

@@ -38,9 +38,9 @@ TEST(CertificateFields, AreNoneWithBytesLeftOver) {
 TEST(CertificateFields, SurviveEveryChangedByte) {
   const Der good = TestCertificate("a.example.test", 7);
   for (size_t place = 0; place < good.size(); ++place) {
-    for (const uint8_t value : {0x00, 0x01, 0x7f, 0x80, 0x81, 0x84, 0xff}) {
+    for (const int value : {0x00, 0x01, 0x7f, 0x80, 0x81, 0x84, 0xff}) {
       Der changed = good;
-      changed[place] = value;
+      changed[place] = static_cast<uint8_t>(value);
       const auto fields = ReadCertificateFields(changed);
       if (!fields) continue;
       const auto inside = [&](wire::Bytes part) {

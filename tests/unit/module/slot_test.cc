@@ -71,6 +71,21 @@ TEST_F(Slots, AreThereWithoutAToken) {
   EXPECT_NE(Open(), CK_INVALID_HANDLE);
 }
 
+TEST_F(Slots, AreThereWithoutABroker) {
+  ASSERT_EQ(InitializeAt(socket_), CKR_OK);
+  CK_SLOT_ID slot = 99;
+  CK_ULONG count = 1;
+  EXPECT_EQ(api_->C_GetSlotList(CK_FALSE, &slot, &count), CKR_OK);
+  EXPECT_EQ(count, 1u);
+  EXPECT_NE(Open(), CK_INVALID_HANDLE);
+  EXPECT_EQ(SlotsWithToken(), 0u);
+  EXPECT_EQ(SlotFlags() & CKF_TOKEN_PRESENT, 0u);
+  CK_TOKEN_INFO info;
+  EXPECT_EQ(TokenInfo(&info), CKR_TOKEN_NOT_PRESENT);
+  CK_MECHANISM_INFO mechanism;
+  EXPECT_EQ(api_->C_GetMechanismInfo(0, CKM_ECDSA, &mechanism), CKR_TOKEN_NOT_PRESENT);
+}
+
 // Waits for one second, the age after which the module asks again.
 TEST_F(Slots, SeeATokenComeAndGo) {
   Start();
