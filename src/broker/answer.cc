@@ -52,13 +52,8 @@ policy::SignFacts FactsOf(const wire::SignRequest& request) {
 }
 
 policy::Reason Decide(const View& view, const ViewKey* key, const wire::SignRequest& request) {
-  if (key == nullptr) {
-    return policy::DecideMechanism(view.setup().policy, nullptr, request.mechanism);
-  }
-  const policy::KeyFacts facts = key->facts();
-  const auto reason = policy::DecideMechanism(view.setup().policy, &facts, request.mechanism);
-  if (reason != policy::Reason::kGranted) return reason;
-  return policy::CheckShape(facts, FactsOf(request));
+  const auto facts = key == nullptr ? std::nullopt : std::optional(key->facts());
+  return policy::DecideRequest(view.setup().policy, facts ? &*facts : nullptr, FactsOf(request));
 }
 
 }  // namespace

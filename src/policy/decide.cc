@@ -2,6 +2,7 @@
 
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/policy/decision.h"
+#include "keybroker/policy/tls_handshake.h"
 
 namespace keybroker::policy {
 namespace {
@@ -12,6 +13,13 @@ bool Names(const Binding& binding, const KeyFacts& key) {
 
 bool Permits(const Binding& binding, CK_MECHANISM_TYPE mechanism) {
   return std::binary_search(binding.permitted.begin(), binding.permitted.end(), mechanism);
+}
+
+// MayBeAnyMessage is false when every binding that permits the mechanism demands a TLS handshake.
+bool MayBeAnyMessage(const Listener& listener, const KeyFacts& key, CK_MECHANISM_TYPE mechanism) {
+  return std::any_of(listener.bindings.begin(), listener.bindings.end(), [&](const Binding& b) {
+    return Names(b, key) && Permits(b, mechanism) && !DemandsTlsHandshake(b);
+  });
 }
 
 }  // namespace
@@ -42,6 +50,16 @@ Reason DecideMechanism(const Listener& listener, const KeyFacts* key, CK_MECHANI
   if (!bound) return Reason::kKeyNotBound;
   if (known->key_type != key->type) return Reason::kMechanismWrongKeyType;
   return permitted ? Reason::kGranted : Reason::kMechanismNotBound;
+}
+
+Reason DecideRequest(const Listener& listener, const KeyFacts* key, const SignFacts& request) {
+  const Reason mechanism = DecideMechanism(listener, key, request.mechanism);
+  if (mechanism != Reason::kGranted) return mechanism;
+  const Reason shape = CheckShape(*key, request);
+  if (shape != Reason::kGranted) return shape;
+  const bool fits =
+      MayBeAnyMessage(listener, *key, request.mechanism) || IsTlsHandshakeMessage(request.data);
+  return fits ? Reason::kGranted : Reason::kNotTlsHandshake;
 }
 
 }  // namespace keybroker::policy

@@ -66,7 +66,8 @@ std::string FormatListener(const Listener& listener) {
   }
   text +=
       "\n# Which keys it may sign with: a key name, the type (\"rsa\" or \"ec\"; left out: both) "
-      "and\n# mechanisms: \"tls-server\", or PKCS#11 names such as \"CKM_ECDSA\".\n";
+      "and\n# mechanisms: \"tls-server\", or PKCS#11 names such as \"CKM_ECDSA\"; or alone "
+      "\"tls-handshake\":\n# only what a TLS server signs in a handshake.\n";
   for (const Binding& binding : listener.bindings) text += FormatBinding(binding);
   return text;
 }

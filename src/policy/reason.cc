@@ -21,6 +21,8 @@ std::string_view ReasonName(Reason reason) {
       return "parameters-wrong";
     case Reason::kDataWrong:
       return "data-wrong";
+    case Reason::kNotTlsHandshake:
+      return "not-tls-handshake";
   }
   return "unknown";
 }
@@ -44,6 +46,7 @@ CK_RV ReasonRv(Reason reason) {
     case Reason::kParametersWrong:
       return CKR_MECHANISM_PARAM_INVALID;
     case Reason::kDataWrong:
+    case Reason::kNotTlsHandshake:
       return CKR_DATA_INVALID;
   }
   return CKR_GENERAL_ERROR;
@@ -79,6 +82,11 @@ std::string Explain(Reason reason, const Listener& listener, std::string_view ke
       return "the data for " + name +
              " must be a SHA-256, SHA-384 or SHA-512 digest, for CKM_RSA_PKCS inside its " +
              "DigestInfo";
+    case Reason::kNotTlsHandshake:
+      return "the binding of " + who + " for " + key +
+             " is of \"tls-handshake\", and what was to be signed by " + name +
+             " is no message of a TLS server's handshake; a client that needs other signatures " +
+             "needs a binding of \"tls-server\"";
   }
   return std::string(ReasonName(reason));
 }

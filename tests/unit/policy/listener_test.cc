@@ -173,7 +173,8 @@ TEST(Mechanisms, OfAnUnknownNameListTheLegalOnes) {
   ASSERT_FALSE(unknown.has_value());
   EXPECT_EQ(unknown.error().detail,
             "\"CKM_SHA1_RSA_PKCS\" is not a mechanism of a binding; the legal ones are "
-            "\"tls-server\", \"CKM_RSA_PKCS\", \"CKM_SHA256_RSA_PKCS\", \"CKM_SHA384_RSA_PKCS\", "
+            "\"tls-server\", \"tls-handshake\", \"CKM_RSA_PKCS\", \"CKM_SHA256_RSA_PKCS\", "
+            "\"CKM_SHA384_RSA_PKCS\", "
             "\"CKM_SHA512_RSA_PKCS\", \"CKM_RSA_PKCS_PSS\", \"CKM_SHA256_RSA_PKCS_PSS\", "
             "\"CKM_SHA384_RSA_PKCS_PSS\", \"CKM_SHA512_RSA_PKCS_PSS\", \"CKM_ECDSA\", "
             "\"CKM_ECDSA_SHA256\", \"CKM_ECDSA_SHA384\", \"CKM_ECDSA_SHA512\"");

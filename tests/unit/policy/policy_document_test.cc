@@ -69,7 +69,7 @@ TEST(PolicyDocument, ListsEveryReasonWithItsReturnValue) {
   for (const Reason reason :
        {Reason::kUserNotAllowed, Reason::kMechanismUnknown, Reason::kKeyNotBound,
         Reason::kMechanismWrongKeyType, Reason::kMechanismNotBound, Reason::kParametersWrong,
-        Reason::kDataWrong, Reason::kGranted}) {
+        Reason::kDataWrong, Reason::kNotTlsHandshake, Reason::kGranted}) {
     actual.push_back(std::string(ReasonName(reason)) + " " + cryptoki::RvName(ReasonRv(reason)));
   }
   EXPECT_EQ(documented, actual);
