@@ -94,6 +94,15 @@ const SignMechanism* FindSignMechanism(std::string_view name) {
   return nullptr;
 }
 
+CK_MECHANISM_TYPE HashAndSign(Scheme scheme, Digest digest) {
+  for (const SignMechanism& mechanism : AllSignMechanisms()) {
+    if (mechanism.hashes && mechanism.scheme == scheme && mechanism.digest == digest) {
+      return mechanism.type;
+    }
+  }
+  return CK_UNAVAILABLE_INFORMATION;  // the list has one for each pair
+}
+
 std::optional<Digest> ParseDigestInfo(std::span<const uint8_t> data) {
   for (const DigestFacts& facts : kDigests) {
     if (data.size() == sizeof facts.prefix + facts.size &&

@@ -150,35 +150,46 @@ bool Module::FindKey(const credential::Reference& reference, TokenKey* key) {
   return true;
 }
 
-CK_RV Module::SignOnce(const TokenKey& key, CK_MECHANISM& mechanism, std::span<const uint8_t> data,
-                       unsigned char* signature, size_t* size) const {
+CK_RV Module::SignInit(CK_SESSION_HANDLE session, const TokenKey& key,
+                       CK_MECHANISM* mechanism) const {
+  const CK_RV rv = functions_->C_SignInit(session, mechanism, key.handle);
+  if (rv != CKR_KEY_HANDLE_INVALID && rv != CKR_OBJECT_HANDLE_INVALID) return rv;
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  if (FindById(*functions_, session, key.id, &handle) != CKR_OK || handle == CK_INVALID_HANDLE) {
+    return rv;
+  }
+  return functions_->C_SignInit(session, mechanism, handle);
+}
+
+// The module answers C_SignInit from what the listener was shown: asking for a way that no binding
+// permits costs no message.
+CK_RV Module::SignOnce(const TokenKey& key, std::span<const SignWay> ways, unsigned char* signature,
+                       size_t* size) const {
   CK_SESSION_HANDLE session;
   CK_RV rv = functions_->C_OpenSession(key.slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
   if (rv != CKR_OK) return rv;
-  rv = functions_->C_SignInit(session, &mechanism, key.handle);
-  if (rv == CKR_KEY_HANDLE_INVALID || rv == CKR_OBJECT_HANDLE_INVALID) {
-    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-    if (FindById(*functions_, session, key.id, &handle) == CKR_OK && handle != CK_INVALID_HANDLE) {
-      rv = functions_->C_SignInit(session, &mechanism, handle);
-    }
-  }
-  if (rv == CKR_OK) {
+  rv = CKR_MECHANISM_INVALID;
+  for (const SignWay& way : ways) {
     CK_ULONG length = *size;
-    rv = functions_->C_Sign(session, const_cast<unsigned char*>(data.data()), data.size(),
-                            signature, &length);
-    *size = length;
+    rv = SignInit(session, key, way.mechanism);
+    if (rv == CKR_OK) {
+      rv = functions_->C_Sign(session, const_cast<unsigned char*>(way.data.data()), way.data.size(),
+                              signature, &length);
+    }
+    if (rv == CKR_OK) *size = length;
+    if (rv != CKR_MECHANISM_INVALID) break;
   }
   functions_->C_CloseSession(session);
   return rv;
 }
 
-bool Module::Sign(const TokenKey& key, CK_MECHANISM& mechanism, std::span<const uint8_t> data,
-                  unsigned char* signature, size_t* size) const {
-  CK_RV rv = SignOnce(key, mechanism, data, signature, size);
+bool Module::Sign(const TokenKey& key, std::span<const SignWay> ways, unsigned char* signature,
+                  size_t* size) const {
+  CK_RV rv = SignOnce(key, ways, signature, size);
   // The first signature after a fork: PKCS#11 v2.40 section 6.6 has the child initialise anew.
   if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) {
     rv = CallInitialize();
-    if (rv == CKR_OK) rv = SignOnce(key, mechanism, data, signature, size);
+    if (rv == CKR_OK) rv = SignOnce(key, ways, signature, size);
   }
   return rv == CKR_OK || RaiseNoSignature(socket_, rv);
 }

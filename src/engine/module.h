@@ -10,6 +10,13 @@
 
 namespace keybroker::engine {
 
+// SignWay is a mechanism and what it takes: a digest for CKM_ECDSA, the message for
+// CKM_ECDSA_SHA256.
+struct SignWay {
+  CK_MECHANISM* mechanism;
+  std::span<const uint8_t> data;
+};
+
 // Module is the PKCS#11 module of this process, opened by us before libp11 sees it: libp11 prints
 // dlopen's errors on stderr, which may be a client's connection (nnrpd), waits for ever when a
 // session does not open, and has one error for every cause.
@@ -26,12 +33,12 @@ class Module {
   // the reason why not.
   bool FindKey(const credential::Reference& reference, TokenKey* key);
 
-  // Sign makes one signature in a session of its own, which the module opens without asking anyone;
-  // so there is nothing to share between threads or to repair after a fork. *size is the room in
-  // signature and then the signature's length. False: raised. Any number of threads may be in it
-  // once a key was found.
-  bool Sign(const TokenKey& key, CK_MECHANISM& mechanism, std::span<const uint8_t> data,
-            unsigned char* signature, size_t* size) const;
+  // Sign makes one signature, by the first of ways that the key permits, in a session of its own,
+  // which the module opens without asking anyone; so there is nothing to share between threads or
+  // to repair after a fork. *size is the room in signature and then the signature's length. False:
+  // raised. Any number of threads may be in it once a key was found.
+  bool Sign(const TokenKey& key, std::span<const SignWay> ways, unsigned char* signature,
+            size_t* size) const;
 
   const std::string& path() const { return path_; }
 
@@ -41,8 +48,9 @@ class Module {
  private:
   CK_RV CallInitialize() const;
   bool FindSlot(CK_SLOT_ID* slot) const;
-  CK_RV SignOnce(const TokenKey& key, CK_MECHANISM& mechanism, std::span<const uint8_t> data,
-                 unsigned char* signature, size_t* size) const;
+  CK_RV SignInit(CK_SESSION_HANDLE session, const TokenKey& key, CK_MECHANISM* mechanism) const;
+  CK_RV SignOnce(const TokenKey& key, std::span<const SignWay> ways, unsigned char* signature,
+                 size_t* size) const;
 
   std::string path_;
   std::string socket_;

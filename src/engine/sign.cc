@@ -53,21 +53,34 @@ bool IsTlsPss(EVP_PKEY_CTX* context, Digest digest) {
          (salt == RSA_PSS_SALTLEN_DIGEST || salt == static_cast<int>(cryptoki::DigestSize(digest)));
 }
 
-int SignPss(const TokenKey& key, Digest digest, Bytes data, unsigned char* signature,
-            size_t* size) {
-  CK_RSA_PKCS_PSS_PARAMS parameters{cryptoki::DigestMechanism(digest), cryptoki::DigestMgf(digest),
-                                    data.size()};
-  CK_MECHANISM mechanism{CKM_RSA_PKCS_PSS, &parameters, sizeof parameters};
-  return TheModule().Sign(key, mechanism, data, signature, size) ? 1 : 0;
+// SignEither signs by raw, which takes data; where no binding permits it, by the mechanism that
+// hashes the message itself, when there is a message.
+bool SignEither(const TokenKey& key, CK_MECHANISM raw, Bytes data, CK_MECHANISM_TYPE hashing,
+                Bytes message, unsigned char* signature, size_t* size) {
+  CK_MECHANISM whole = raw;
+  whole.mechanism = hashing;
+  const std::array<SignWay, 2> ways{SignWay{&raw, data}, SignWay{&whole, message}};
+  return TheModule().Sign(key, std::span(ways).first(message.data() == nullptr ? 1 : 2), signature,
+                          size);
 }
 
-int SignPkcs1(const TokenKey& key, Digest digest, Bytes data, unsigned char* signature,
+int SignPss(const TokenKey& key, Digest digest, const ToSign& what, unsigned char* signature,
+            size_t* size) {
+  CK_RSA_PKCS_PSS_PARAMS parameters{cryptoki::DigestMechanism(digest), cryptoki::DigestMgf(digest),
+                                    what.digest.size()};
+  const CK_MECHANISM raw{CKM_RSA_PKCS_PSS, &parameters, sizeof parameters};
+  const auto hashing = cryptoki::HashAndSign(cryptoki::Scheme::kRsaPss, digest);
+  return SignEither(key, raw, what.digest, hashing, what.message, signature, size) ? 1 : 0;
+}
+
+int SignPkcs1(const TokenKey& key, Digest digest, const ToSign& what, unsigned char* signature,
               size_t* size) {
   Bytes prefix = cryptoki::DigestInfoPrefix(digest);
   std::vector<uint8_t> info(prefix.begin(), prefix.end());
-  info.insert(info.end(), data.begin(), data.end());
-  CK_MECHANISM mechanism{CKM_RSA_PKCS, nullptr, 0};
-  return TheModule().Sign(key, mechanism, info, signature, size) ? 1 : 0;
+  info.insert(info.end(), what.digest.begin(), what.digest.end());
+  const CK_MECHANISM raw{CKM_RSA_PKCS, nullptr, 0};
+  const auto hashing = cryptoki::HashAndSign(cryptoki::Scheme::kRsaPkcs1, digest);
+  return SignEither(key, raw, info, hashing, what.message, signature, size) ? 1 : 0;
 }
 
 // ECDSA-Sig-Value (RFC 3279 section 2.2.3) of r || s, into signature, which has room for it.
@@ -92,36 +105,39 @@ int EncodeEcdsa(Bytes raw, unsigned char* signature, size_t* size) {
 }  // namespace
 
 std::optional<int> SignByRsa(EVP_PKEY_CTX* context, unsigned char* signature, size_t* size,
-                             const unsigned char* digest, size_t digest_size) {
+                             const ToSign& what) {
   const TokenKey* key = AttachedTo(EVP_PKEY_get0_RSA(EVP_PKEY_CTX_get0_pkey(context)));
-  auto hash = SignedDigest(context, digest_size);
+  auto hash = SignedDigest(context, what.digest.size());
   int padding = 0;
   if (key == nullptr || !hash || signature == nullptr ||
       EVP_PKEY_CTX_get_rsa_padding(context, &padding) != 1) {
     return std::nullopt;
   }
-  Bytes data(digest, digest_size);
-  if (padding == RSA_PKCS1_PADDING) return SignPkcs1(*key, *hash, data, signature, size);
+  if (padding == RSA_PKCS1_PADDING) return SignPkcs1(*key, *hash, what, signature, size);
   if (padding != RSA_PKCS1_PSS_PADDING || !IsTlsPss(context, *hash)) return std::nullopt;
-  return SignPss(*key, *hash, data, signature, size);
+  return SignPss(*key, *hash, what, signature, size);
 }
 
 std::optional<int> SignByEc(EVP_PKEY_CTX* context, unsigned char* signature, size_t* size,
-                            const unsigned char* digest, size_t digest_size) {
+                            const ToSign& what) {
   const EC_KEY* ec = EVP_PKEY_get0_EC_KEY(EVP_PKEY_CTX_get0_pkey(context));
   const TokenKey* key = AttachedTo(ec);
-  if (key == nullptr || !SignedDigest(context, digest_size)) return std::nullopt;
+  const auto hash = SignedDigest(context, what.digest.size());
+  if (key == nullptr || !hash) return std::nullopt;
   auto longest = static_cast<size_t>(ECDSA_size(ec));
   if (signature == nullptr) {
     *size = longest;
     return 1;
   }
   if (*size < longest) return std::nullopt;
-  CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
-  std::array<unsigned char, kMaxEcdsaSize> raw;
-  size_t raw_size = raw.size();
-  if (!TheModule().Sign(*key, mechanism, {digest, digest_size}, raw.data(), &raw_size)) return 0;
-  return EncodeEcdsa(Bytes(raw.data(), raw_size), signature, size);
+  const CK_MECHANISM raw{CKM_ECDSA, nullptr, 0};
+  const auto hashing = cryptoki::HashAndSign(cryptoki::Scheme::kEcdsa, *hash);
+  std::array<unsigned char, kMaxEcdsaSize> value;
+  size_t value_size = value.size();
+  if (!SignEither(*key, raw, what.digest, hashing, what.message, value.data(), &value_size)) {
+    return 0;
+  }
+  return EncodeEcdsa(Bytes(value.data(), value_size), signature, size);
 }
 
 }  // namespace keybroker::engine

@@ -3,6 +3,9 @@
 #include <libp11.h>
 #include <openssl/evp.h>
 
+#include <array>
+#include <optional>
+
 #include "engine/engine_error.h"
 #include "engine/sign.h"
 
@@ -21,6 +24,7 @@ struct Methods {
 
 int methods_index = -1;
 
+using SignOurs = std::optional<int> (*)(EVP_PKEY_CTX*, unsigned char*, size_t*, const ToSign&);
 using Sign = int (*)(EVP_PKEY_CTX*, unsigned char*, size_t*, const unsigned char*, size_t);
 
 // libp11's own, the same for every ENGINE.
@@ -38,32 +42,55 @@ int Explained(int signature) {
   return signature;
 }
 
-int RsaSign(EVP_PKEY_CTX* context, unsigned char* signature, size_t* size,
-            const unsigned char* digest, size_t digest_size) try {
-  if (auto ours = SignByRsa(context, signature, size, digest, digest_size)) return *ours;
-  return Explained(libp11_rsa_sign(context, signature, size, digest, digest_size));
+// SignDigest is EVP_PKEY_METHOD's sign, SignMessage its digestsign: OpenSSL's one-shot
+// EVP_DigestSign, which is what libssl calls, hands the whole message to the latter.
+template <SignOurs kOurs, Sign* kLibp11s>
+int SignDigest(EVP_PKEY_CTX* context, unsigned char* signature, size_t* size,
+               const unsigned char* digest, size_t digest_size) try {
+  if (auto ours = kOurs(context, signature, size, {{digest, digest_size}, {}})) return *ours;
+  return Explained((*kLibp11s)(context, signature, size, digest, digest_size));
 } catch (...) {
   return KB_RAISE(Reason::kInternal, "out of memory") ? 1 : 0;
 }
 
-int EcSign(EVP_PKEY_CTX* context, unsigned char* signature, size_t* size,
-           const unsigned char* digest, size_t digest_size) try {
-  if (auto ours = SignByEc(context, signature, size, digest, digest_size)) return *ours;
-  return Explained(libp11_ec_sign(context, signature, size, digest, digest_size));
+template <SignOurs kOurs, Sign* kLibp11s>
+int SignMessage(EVP_MD_CTX* context, unsigned char* signature, size_t* size,
+                const unsigned char* message, size_t message_size) try {
+  EVP_PKEY_CTX* key = EVP_MD_CTX_get_pkey_ctx(context);
+  const int longest = EVP_PKEY_get_size(EVP_PKEY_CTX_get0_pkey(key));
+  if (longest <= 0 || (signature != nullptr && *size < static_cast<size_t>(longest))) {
+    return KB_RAISE(Reason::kInternal, "no room for the signature") ? 1 : 0;
+  }
+  if (signature == nullptr) {
+    *size = static_cast<size_t>(longest);
+    return 1;
+  }
+  const EVP_MD* md = nullptr;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned digest_size = 0;
+  if (EVP_PKEY_CTX_get_signature_md(key, &md) != 1 || md == nullptr ||
+      EVP_Digest(message, message_size, digest.data(), &digest_size, md, nullptr) != 1) {
+    return 0;
+  }
+  const ToSign what{{digest.data(), digest_size}, {message, message_size}};
+  if (auto ours = kOurs(key, signature, size, what)) return *ours;
+  return Explained((*kLibp11s)(key, signature, size, digest.data(), digest_size));
 } catch (...) {
   return KB_RAISE(Reason::kInternal, "out of memory") ? 1 : 0;
 }
 
-// A copy of libp11's method whose sign function is kept in *libp11s and replaced by ours.
-EVP_PKEY_METHOD* CopyOfLibp11s(int nid, int flags, Sign* libp11s, Sign ours) {
+// A copy of libp11's method that signs by kOurs; libp11's sign function is kept in *kLibp11s.
+template <SignOurs kOurs, Sign* kLibp11s>
+EVP_PKEY_METHOD* CopyOfLibp11s(int nid, int flags) {
   EVP_PKEY_METHOD* original = nullptr;
   if (PKCS11_pkey_meths(nullptr, &original, nullptr, nid) != 1) return nullptr;
   EVP_PKEY_METHOD* copy = EVP_PKEY_meth_new(nid, flags);
   if (copy == nullptr) return nullptr;
   EVP_PKEY_meth_copy(copy, original);
   int (*init)(EVP_PKEY_CTX*) = nullptr;
-  EVP_PKEY_meth_get_sign(original, &init, libp11s);
-  EVP_PKEY_meth_set_sign(copy, init, ours);
+  EVP_PKEY_meth_get_sign(original, &init, kLibp11s);
+  EVP_PKEY_meth_set_sign(copy, init, SignDigest<kOurs, kLibp11s>);
+  EVP_PKEY_meth_set_digestsign(copy, SignMessage<kOurs, kLibp11s>);
   return copy;
 }
 
@@ -94,8 +121,8 @@ bool InstallSignMethods(ENGINE* engine) {
   auto* methods = static_cast<Methods*>(OPENSSL_zalloc(sizeof(Methods)));
   if (methods == nullptr) return false;
   // RSA's size query is OpenSSL's to answer, as in libp11; EC's the method's own.
-  methods->rsa = CopyOfLibp11s(EVP_PKEY_RSA, EVP_PKEY_FLAG_AUTOARGLEN, &libp11_rsa_sign, RsaSign);
-  methods->ec = CopyOfLibp11s(EVP_PKEY_EC, 0, &libp11_ec_sign, EcSign);
+  methods->rsa = CopyOfLibp11s<SignByRsa, &libp11_rsa_sign>(EVP_PKEY_RSA, EVP_PKEY_FLAG_AUTOARGLEN);
+  methods->ec = CopyOfLibp11s<SignByEc, &libp11_ec_sign>(EVP_PKEY_EC, 0);
   if (methods->rsa != nullptr && methods->ec != nullptr &&
       ENGINE_set_ex_data(engine, methods_index, methods) == 1) {
     return ENGINE_set_pkey_meths(engine, PkeyMethods) == 1;

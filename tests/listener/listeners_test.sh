@@ -243,6 +243,33 @@ test_unbinding_refuses_the_next_handshake() {
   say "ok: a removed binding refuses the next handshake of that listener only, and nginx says why"
 }
 
+# read_as_https TYPE [MODE]: signs with the https listener's reference, as whoever took nginx over can.
+read_as_https() {
+  OPENSSL_CONF=$work/openssl.cnf "$build/bin/read_key" "$work/https-$1.pem" "${@:2}" 2>&1
+}
+
+# The engine hands the whole message over where no binding permits its digest, so that the broker can
+# hold it to TLS's form.
+test_a_binding_of_handshakes_permits_nothing_else() {
+  local type said
+  must keybroker listener unbind https "$name"
+  must keybroker listener bind https "$name" --mechanism tls-handshake
+  must keybroker reload
+  eventually handshake 24402 ec -tls1_3 || fail "nginx does not sign under tls-handshake"
+  https
+  for type in "${types[@]}"; do
+    said=$(read_as_https "$type" handshake) || fail "a handshake is refused to read_key: $said"
+    if said=$(read_as_https "$type"); then fail "a text was signed under tls-handshake"; fi
+  done
+  must keybroker audit verify
+  keybroker audit show | grep -q not-tls-handshake || fail "the audit log has no such refusal"
+  must keybroker listener unbind https "$name"
+  must keybroker listener bind https "$name"
+  must keybroker reload
+  said=$(read_as_https ec) || fail "a text is refused under tls-server: $said"
+  say "ok: under tls-handshake nginx serves RSA and P-256, and its key signs no other message"
+}
+
 # nginx holds a key by its reference; a newer generation becomes current; nginx forks new workers
 # before anybody writes the new reference and reloads it.
 test_workers_forked_after_a_new_generation() {
@@ -328,6 +355,7 @@ main() {
   https
   smtp
   test_unbinding_refuses_the_next_handshake
+  test_a_binding_of_handshakes_permits_nothing_else
   test_restart_of_broker_and_tokenhost
   test_workers_forked_after_a_new_generation
   test_a_server_started_without_broker_says_so

@@ -1,7 +1,8 @@
-// read_key FILE [fork|threads|twice|engine]: what a listener does with a key file, told on stdout:
-// reads it by PEM_read_bio_PrivateKey under OPENSSL_CONF, signs as TLS does and verifies. Each
-// error on OpenSSL's queue that is the engine's own is one line "error REASON: TEXT"; the status is
-// then 1.
+// read_key FILE [fork|threads|twice|engine|handshake]: what a listener does with a key file, told
+// on stdout: reads it by PEM_read_bio_PrivateKey under OPENSSL_CONF, signs as TLS does and
+// verifies; what it signs is some text, or for "handshake" what a TLS 1.3 server signs (RFC 8446
+// section 4.4.3). Each error on OpenSSL's queue that is the engine's own is one line "error REASON:
+// TEXT"; the status is then 1.
 #include <openssl/conf.h>
 #include <openssl/engine.h>
 #include <openssl/err.h>
@@ -13,6 +14,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -45,11 +47,18 @@ EVP_PKEY* ReadByEngine(const char* name) {
   return key;
 }
 
+constexpr std::string_view kText = "client hello, server hello";
+std::string message{kText};
+
+std::string CertificateVerify() {
+  return std::string(64, ' ') + "TLS 1.3, server CertificateVerify" + std::string(1, '\0') +
+         std::string(32, 'T');
+}
+
 // One signature as TLS makes it: RSA-PSS with SHA-256 or PKCS#1 v1.5, or ECDSA.
 bool SignAndVerify(EVP_PKEY* key, const EVP_MD* digest, int padding) {
   std::array<unsigned char, 1024> signature;
   size_t size = signature.size();
-  std::string_view message = "client hello, server hello";
   auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
   EVP_PKEY_CTX* parameters = nullptr;
   EVP_MD_CTX* sign = EVP_MD_CTX_new();
@@ -121,6 +130,7 @@ int main(int count, char** arguments) {
   std::string_view mode = count > 2 ? arguments[2] : "";
   EVP_PKEY* key = mode == "engine" ? ReadByEngine(arguments[1]) : ReadFile(arguments[1]);
   if (key == nullptr) return PrintErrors();
+  if (mode == "handshake") message = CertificateVerify();
   bool done = SignEveryWay(key);
   if (mode == "fork") done = done && SignInChildren(key, 1);
   if (mode == "threads") done = done && SignInThreads(key);

@@ -44,6 +44,10 @@ std::span<const SignMechanism> AllSignMechanisms();
 const SignMechanism* FindSignMechanism(CK_MECHANISM_TYPE type);
 const SignMechanism* FindSignMechanism(std::string_view name);
 
+// HashAndSign is the mechanism of scheme that makes the digest itself: CKM_ECDSA_SHA256 and its
+// kin.
+CK_MECHANISM_TYPE HashAndSign(Scheme scheme, Digest digest);
+
 // ParseDigestInfo tells which digest a DER DigestInfo (RFC 8017 section 9.2, NULL parameters) is
 // of; nothing unless data is exactly the fixed prefix and a digest of the right length.
 std::optional<Digest> ParseDigestInfo(std::span<const uint8_t> data);
