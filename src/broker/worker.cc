@@ -17,6 +17,9 @@ namespace {
 
 constexpr int kAcceptsPerTurn = 64;
 
+// How many requests of one connection are served before the others have a turn.
+constexpr int kRequestsPerTurn = 8;
+
 }  // namespace
 
 Worker::Worker(WorkerShare share)
@@ -88,9 +91,17 @@ void Worker::Refuse(Acceptor& acceptor) {
   errno = EMFILE;
 }
 
+// A listener that is busy has often sent its next request before this thread is back from sending
+// the reply: looking once more is cheaper than arming, which would wake another worker for it.
 void Worker::Serve(Connection& connection) {
-  if (connection.doomed.load(std::memory_order_acquire)) return End(connection, Turn::kClose);
-  End(connection, TryHandle(connection, ipc::Receive(connection.fd.get(), receive_)));
+  for (int i = 0; i < kRequestsPerTurn; ++i) {
+    if (connection.doomed.load(std::memory_order_acquire)) return End(connection, Turn::kClose);
+    const ipc::Received received = ipc::Receive(connection.fd.get(), receive_);
+    const Turn turn = TryHandle(connection, received);
+    if (turn != Turn::kArm) return End(connection, turn);
+    if (received.kind == ipc::Received::Kind::kNothing) break;
+  }
+  End(connection, Turn::kArm);
 }
 
 void Worker::End(Connection& connection, Turn turn) {
