@@ -82,11 +82,9 @@ void AddBinding(const Command& noun, const char* name, const char* help, bool bi
       .Argument("KEY", options->key, "key name, an FQDN")
       .Option("--type", options->type, "rsa or ec; both when left out");
   if (bind) {
-    verb.Repeated(
-        "--mechanism", options->mechanisms,
-        "tls-server (default), tls-handshake (nothing but a TLS server's handshake; needs a "
-        "listener that signs whole messages) or a PKCS#11 name such as CKM_ECDSA; may be "
-        "repeated");
+    verb.Repeated("--mechanism", options->mechanisms,
+                  "tls-server (default), tls-handshake (only a TLS server's handshakes) or a "
+                  "PKCS#11 name such as CKM_ECDSA; may be repeated");
   }
   verb.Does([options, bind](const Invocation& i) {
     return bind ? ListenerBind(i, *options) : ListenerUnbind(i, *options);
