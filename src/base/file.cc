@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "keybroker/base/unique_fd.h"
 
@@ -28,11 +29,30 @@ Result<UniqueFd> OpenRegular(const std::filesystem::path& path, struct stat* inf
   return fd;
 }
 
+std::filesystem::path DirectoryOf(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+// The old file, if there is one, is still whole: it is replaced by a finished one only.
+Error CannotWrite(const std::string& name, int error) {
+  Error made = SystemError("cannot write " + name, error);
+  if (error == ENOSPC || error == EDQUOT) made.detail += ": make room";
+  made.detail += "; what was there before is as it was";
+  return made;
+}
+
+Error CannotWriteIn(const std::filesystem::path& directory, int error) {
+  const std::string what = "cannot write in " + directory.string();
+  if (error == ENOENT || error == ENOTDIR) return NotFound(what + ": there is no such directory");
+  if (error == EACCES || error == EPERM) return Denied(what + ": permission denied");
+  return CannotWrite("in " + directory.string(), error);
+}
+
 Status WriteAll(int fd, std::string_view content, const std::string& name) {
   while (!content.empty()) {
     const ssize_t n = ::write(fd, content.data(), content.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Fail(SystemError("cannot write " + name, errno));
+    if (n < 0) return Fail(CannotWrite(name, errno));
     content.remove_prefix(static_cast<size_t>(n));
   }
   return {};
@@ -44,20 +64,6 @@ Status SyncDirectory(const std::filesystem::path& directory) {
     return Fail(SystemError("cannot sync the directory " + directory.string(), errno));
   }
   return {};
-}
-
-// Publish gives the finished file its name. link(2) refuses an existing name, rename(2) replaces.
-Status Publish(const std::string& beside, const std::filesystem::path& path, Overwrite overwrite) {
-  const bool refuse = overwrite == Overwrite::kRefuse;
-  const int result =
-      refuse ? ::link(beside.c_str(), path.c_str()) : ::rename(beside.c_str(), path.c_str());
-  if (result == 0) {
-    if (refuse) ::unlink(beside.c_str());
-    return {};
-  }
-  if (errno == EEXIST)
-    return Fail(Conflict(path.string() + " exists already; it was left as it is"));
-  return Fail(SystemError("cannot put " + path.string() + " in place", errno));
 }
 
 }  // namespace
@@ -109,28 +115,51 @@ Result<Secret> ReadSecretFile(const std::filesystem::path& path) {
   return secret;
 }
 
+StagedFile::StagedFile(StagedFile&& other) noexcept
+    : path_(std::move(other.path_)), beside_(std::exchange(other.beside_, {})) {}
+
+StagedFile::~StagedFile() {
+  if (!beside_.empty()) ::unlink(beside_.c_str());
+}
+
+Result<StagedFile> StagedFile::Write(const std::filesystem::path& path, std::string_view content,
+                                     mode_t mode, FileOwner owner) {
+  const auto directory = DirectoryOf(path);
+  std::string beside = (directory / ("." + path.filename().string() + ".XXXXXX")).string();
+  const UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
+  if (!fd) return Fail(CannotWriteIn(directory, errno));
+  StagedFile staged(path, std::move(beside));
+  KB_TRY(WriteAll(fd.get(), content, path.string()));
+  // Owner before mode: until then only the writing process's user can open it.
+  if ((owner.uid != static_cast<uid_t>(-1) || owner.gid != static_cast<gid_t>(-1)) &&
+      ::fchown(fd.get(), owner.uid, owner.gid) != 0) {
+    return Fail(SystemError("cannot give " + path.string() + " its owner", errno));
+  }
+  if (::fchmod(fd.get(), mode) != 0) return Fail(SystemError("fchmod " + path.string(), errno));
+  if (::fsync(fd.get()) != 0) return Fail(CannotWrite(path.string(), errno));
+  return staged;
+}
+
+// link(2) refuses an existing name, rename(2) replaces.
+Status StagedFile::Publish(Overwrite overwrite) {
+  const bool refuse = overwrite == Overwrite::kRefuse;
+  const int result =
+      refuse ? ::link(beside_.c_str(), path_.c_str()) : ::rename(beside_.c_str(), path_.c_str());
+  if (result != 0) {
+    if (errno == EEXIST) {
+      return Fail(Conflict(path_.string() + " exists already; it was left as it is"));
+    }
+    return Fail(SystemError("cannot put " + path_.string() + " in place", errno));
+  }
+  if (refuse) ::unlink(beside_.c_str());
+  beside_.clear();
+  return SyncDirectory(DirectoryOf(path_));
+}
+
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content, mode_t mode,
                            Overwrite overwrite, FileOwner owner) {
-  const auto directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  std::string beside = (directory / ("." + path.filename().string() + ".XXXXXX")).string();
-  UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
-  if (!fd) return Fail(SystemError("cannot write in " + directory.string(), errno));
-  auto status = [&]() -> Status {
-    KB_TRY(WriteAll(fd.get(), content, path.string()));
-    // Owner before mode: until then only the writing process's user can open it.
-    if ((owner.uid != static_cast<uid_t>(-1) || owner.gid != static_cast<gid_t>(-1)) &&
-        ::fchown(fd.get(), owner.uid, owner.gid) != 0) {
-      return Fail(SystemError("cannot give " + path.string() + " its owner", errno));
-    }
-    if (::fchmod(fd.get(), mode) != 0) return Fail(SystemError("fchmod " + path.string(), errno));
-    if (::fsync(fd.get()) != 0) return Fail(SystemError("cannot sync " + path.string(), errno));
-    return Publish(beside, path, overwrite);
-  }();
-  if (!status) {
-    ::unlink(beside.c_str());
-    return status;
-  }
-  return SyncDirectory(directory);
+  KB_ASSIGN(StagedFile staged, StagedFile::Write(path, content, mode, owner));
+  return staged.Publish(overwrite);
 }
 
 }  // namespace keybroker

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
@@ -29,6 +30,27 @@ struct FileOwner {
 
 // Overwrite says what WriteFileAtomically does with a file that is already there.
 enum class Overwrite { kReplace, kRefuse };
+
+// StagedFile is a file written beside its final name and synced: whatever can fail for want of room
+// or rights has happened. It is removed again unless it is published. Move-only.
+class StagedFile {
+ public:
+  static Result<StagedFile> Write(const std::filesystem::path& path, std::string_view content,
+                                  mode_t mode = 0644, FileOwner owner = {});
+  StagedFile(StagedFile&& other) noexcept;
+  StagedFile& operator=(StagedFile&&) = delete;
+  ~StagedFile();
+
+  // Publish gives it its name and syncs the directory. kRefuse fails Conflict when path exists.
+  Status Publish(Overwrite overwrite = Overwrite::kReplace);
+
+ private:
+  StagedFile(std::filesystem::path path, std::string beside)
+      : path_(std::move(path)), beside_(std::move(beside)) {}
+
+  std::filesystem::path path_;
+  std::string beside_;  // empty: published, or moved from
+};
 
 // WriteFileAtomically writes beside, syncs file and directory, and renames: on any failure, a full
 // disk included, path is what it was. kRefuse fails Conflict when path exists.

@@ -115,6 +115,20 @@ TEST(WriteFileAtomically, LeavesTheOldFileOnARealFullFileSystem) {
   EXPECT_THAT(status.error().detail, ::testing::HasSubstr("No space left on device"));
 }
 
+TEST(StagedFile, IsInItsPlaceOnlyWhenPublishedAndLeavesNothingElse) {
+  const test::TempDir dir;
+  test::WriteAll(dir / "pin", "old");
+  { ASSERT_TRUE(StagedFile::Write(dir / "pin", "new", 0600)); }
+  EXPECT_EQ(test::ReadAll(dir / "pin"), "old");
+  auto staged = StagedFile::Write(dir / "pin", "new", 0600);
+  ASSERT_TRUE(staged);
+  EXPECT_EQ(test::ReadAll(dir / "pin"), "old");
+  ASSERT_TRUE(staged->Publish());
+  EXPECT_EQ(test::ReadAll(dir / "pin"), "new");
+  const std::filesystem::directory_iterator files(dir.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+}
+
 TEST(WriteFileAtomically, FailsWhereThereIsNoDirectory) {
   const test::TempDir dir;
   EXPECT_FALSE(WriteFileAtomically(dir / "none/f", "x").has_value());
