@@ -31,7 +31,9 @@ Status CheckRv(const char* what, CK_RV rv) {
     case CKR_PIN_LOCKED:
       return Fail(Denied(text + ": the token has locked the PIN; the SO must set a new one", rv));
     case CKR_TOKEN_WRITE_PROTECTED:
-      return Fail(Denied(text + ": the token is write-protected", rv));
+      return Fail(Denied(text + ": the token is write-protected; take the protection off (the "
+                                "vendor's manual says how), or use another token",
+                         rv));
     default:
       return Fail(TokenFailed(text, rv));
   }

@@ -126,7 +126,12 @@ Status PinGuard::Begin(CK_FLAGS flags) {
   }
   ++record.unresolved;
   record.allowed = false;
-  KB_TRY(WriteRecord(record_, record));
+  if (Status written = WriteRecord(record_, record); !written) {
+    Error error = std::move(written).error();
+    error.detail =
+        "no login was tried, because a wrong PIN could not be remembered: " + error.detail;
+    return Fail(std::move(error));
+  }
   lock_ = std::move(lock);
   return {};
 }

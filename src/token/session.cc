@@ -11,6 +11,20 @@ bool HasNoValue(CK_RV rv) {
   return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE;
 }
 
+// CheckStored is CheckRv for calls that write. SoftHSM has no other word for a full disk, and many
+// tokens none for full memory, so the likeliest reason is named.
+Status CheckStored(const char* what, CK_RV rv) {
+  Status status = CheckRv(what, rv);
+  const bool vague = rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED ||
+                     rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_MEMORY;
+  if (status || !vague) return status;
+  Error error = std::move(status).error();
+  error.detail +=
+      ": the token did not store it. Is the token's memory full? For a token that is kept in "
+      "files: is the disk full, or the folder not writable by the token user?";
+  return Fail(std::move(error));
+}
+
 // A token that claims a larger attribute is broken or hostile.
 constexpr CK_ULONG kMaxAttribute = 1 << 20;
 
@@ -102,19 +116,19 @@ Result<std::optional<CK_ULONG>> Session::ReadUlong(CK_OBJECT_HANDLE object,
 Result<CK_OBJECT_HANDLE> Session::Create(const Attributes& object) const {
   auto list = object.Template();
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-  KB_TRY(CheckRv("C_CreateObject",
-                 module_->api().C_CreateObject(handle_, list.data(), list.size(), &handle)));
+  KB_TRY(CheckStored("C_CreateObject",
+                     module_->api().C_CreateObject(handle_, list.data(), list.size(), &handle)));
   return handle;
 }
 
 Status Session::Set(CK_OBJECT_HANDLE object, const Attributes& values) const {
   auto list = values.Template();
-  return CheckRv("C_SetAttributeValue",
-                 module_->api().C_SetAttributeValue(handle_, object, list.data(), list.size()));
+  return CheckStored("C_SetAttributeValue",
+                     module_->api().C_SetAttributeValue(handle_, object, list.data(), list.size()));
 }
 
 Status Session::Destroy(CK_OBJECT_HANDLE object) const {
-  return CheckRv("C_DestroyObject", module_->api().C_DestroyObject(handle_, object));
+  return CheckStored("C_DestroyObject", module_->api().C_DestroyObject(handle_, object));
 }
 
 Result<Session::Pair> Session::GenerateKeyPair(CK_MECHANISM_TYPE mechanism,
@@ -124,10 +138,10 @@ Result<Session::Pair> Session::GenerateKeyPair(CK_MECHANISM_TYPE mechanism,
   auto public_list = public_key.Template();
   auto private_list = private_key.Template();
   Pair pair{};
-  KB_TRY(CheckRv("C_GenerateKeyPair",
-                 module_->api().C_GenerateKeyPair(
-                     handle_, &how, public_list.data(), public_list.size(), private_list.data(),
-                     private_list.size(), &pair.public_key, &pair.private_key)));
+  KB_TRY(CheckStored("C_GenerateKeyPair",
+                     module_->api().C_GenerateKeyPair(
+                         handle_, &how, public_list.data(), public_list.size(), private_list.data(),
+                         private_list.size(), &pair.public_key, &pair.private_key)));
   return pair;
 }
 

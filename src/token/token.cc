@@ -11,13 +11,24 @@ std::string Describe(const std::vector<TokenInfo>& tokens) {
   std::string text;
   for (const TokenInfo& info : tokens) {
     text += text.empty() ? "" : ", ";
-    text += "\"" + info.label + "\" (serial " + info.serial + ")";
+    text += (info.flags & CKF_TOKEN_INITIALIZED) == 0
+                ? "one that is not initialised"
+                : "\"" + info.label + "\" (serial " + info.serial + ")";
   }
   return text.empty() ? "the module shows no token at all" : "the module shows " + text;
 }
 
 bool Fits(const TokenInfo& info, const TokenConfig& config) {
   return info.label == config.label && (config.serial.empty() || info.serial == config.serial);
+}
+
+// WhatToDo follows the list of what there is: a typing error is as likely as a new token.
+std::string WhatToDo(const TokenConfig& config, size_t tokens, size_t blank) {
+  const std::string init = "make a new token of this label: keybroker token init " + config.name;
+  const std::string correct = "correct label and serial in the token's file";
+  if (tokens == 0) return ". Plug the token in, or look at the vendor module's configuration";
+  if (blank == 0) return ". Plug that token in, or " + correct;
+  return tokens == blank ? ". To " + init : ". Either " + correct + ", or " + init;
 }
 
 Result<TokenInfo> Choose(const std::vector<TokenInfo>& tokens, const TokenConfig& config) {
@@ -33,14 +44,10 @@ Result<TokenInfo> Choose(const std::vector<TokenInfo>& tokens, const TokenConfig
     return Fail(Conflict("two tokens have the " + wanted + ": " + Describe(fitting) +
                          "; set \"serial\" in the token's file"));
   }
-  if (fitting.empty() && blank != 0) {
-    return Fail(NotFound("no token has the " + wanted + "; " + Describe(tokens) +
-                             "; one is not initialised: keybroker token init " + config.name,
-                         CKR_TOKEN_NOT_PRESENT));
-  }
   if (fitting.empty()) {
-    return Fail(
-        NotFound("no token has the " + wanted + "; " + Describe(tokens), CKR_TOKEN_NOT_PRESENT));
+    return Fail(NotFound("no token has the " + wanted + "; " + Describe(tokens) +
+                             WhatToDo(config, tokens.size(), blank),
+                         CKR_TOKEN_NOT_PRESENT));
   }
   if ((fitting[0].flags & CKF_TOKEN_INITIALIZED) == 0) {
     return Fail(
@@ -88,8 +95,11 @@ Status Token::Login(const Secret& pin, PinGuard& guard) {
 
 Result<Session> Token::OpenSession(bool read_write) const {
   if (read_write && (info_.flags & CKF_WRITE_PROTECTED) != 0) {
-    return Fail(
-        Denied("the token \"" + info_.label + "\" is write-protected", CKR_TOKEN_WRITE_PROTECTED));
+    return Fail(Denied("the token \"" + info_.label +
+                           "\" is write-protected (CKF_WRITE_PROTECTED), so it was left as it is: "
+                           "it can sign, but nothing on it can change. Take the protection off "
+                           "(the vendor's manual says how), or use another token",
+                       CKR_TOKEN_WRITE_PROTECTED));
   }
   return Session::Open(module_, info_.slot, read_write);
 }

@@ -19,9 +19,31 @@ TEST(Module, IsNotFoundWhereThereIsNoFile) {
   const auto module = Module::Load(config);
   ASSERT_FALSE(module);
   EXPECT_EQ(module.error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(module.error().detail, HasSubstr("/nonexistent/vendor.so"));
+  EXPECT_EQ(module.error().detail,
+            "there is no file /nonexistent/vendor.so; \"module\" in the token's file must name the "
+            "vendor's PKCS#11 module");
+}
+
+TEST(Module, IsMalformedWhenItIsAFolder) {
+  TokenConfig config;
   config.module = "/tmp";
-  EXPECT_EQ(Module::Load(config).error().code, ErrorCode::kNotFound);
+  const auto module = Module::Load(config);
+  ASSERT_FALSE(module);
+  EXPECT_EQ(module.error().code, ErrorCode::kMalformed);
+  EXPECT_THAT(module.error().detail, HasSubstr("/tmp is no file; \"module\""));
+}
+
+TEST(Module, ThatDoesNotStartNamesItsConfigurationAndNoValueOfIt) {
+  TokenConfig config = test::SoftHsmToken().config();  // whose folder is gone by now
+  config.environment["VENDOR_PASSWORD"] = "hush";
+  const auto module = Module::Load(config);
+  ASSERT_FALSE(module);
+  EXPECT_EQ(module.error().rv, CKR_GENERAL_ERROR);
+  EXPECT_THAT(module.error().detail,
+              testing::AllOf(HasSubstr("libsofthsm2.so does not start: C_Initialize: "
+                                       "CKR_GENERAL_ERROR"),
+                             HasSubstr("[token.environment] (SOFTHSM2_CONF, VENDOR_PASSWORD)"),
+                             testing::Not(HasSubstr("hush"))));
 }
 
 TEST(Module, IsMalformedWhenItIsNoLibrary) {
@@ -32,7 +54,10 @@ TEST(Module, IsMalformedWhenItIsNoLibrary) {
   const auto module = Module::Load(config);
   ASSERT_FALSE(module);
   EXPECT_EQ(module.error().code, ErrorCode::kMalformed);
-  EXPECT_THAT(module.error().detail, HasSubstr("cannot be loaded"));
+  EXPECT_EQ(module.error().detail,
+            config.module.string() +
+                " cannot be loaded: file too short; \"module\" in the token's file must name the "
+                "vendor's PKCS#11 module");
 }
 
 TEST(Module, IsMalformedWhenItIsALibraryWithoutCryptoki) {
@@ -118,8 +143,10 @@ TEST(CheckRv, SaysMoreThanTheCodeWhereItCan) {
         Case{CKR_PIN_INCORRECT, ErrorCode::kDenied, "C_X: CKR_PIN_INCORRECT: the PIN is wrong"},
         Case{CKR_PIN_LOCKED, ErrorCode::kDenied,
              "C_X: CKR_PIN_LOCKED: the token has locked the PIN; the SO must set a new one"},
-        Case{CKR_TOKEN_WRITE_PROTECTED, ErrorCode::kDenied,
-             "C_X: CKR_TOKEN_WRITE_PROTECTED: the token is write-protected"},
+        Case{
+            CKR_TOKEN_WRITE_PROTECTED, ErrorCode::kDenied,
+            "C_X: CKR_TOKEN_WRITE_PROTECTED: the token is write-protected; take the protection off "
+            "(the vendor's manual says how), or use another token"},
         Case{CKR_DEVICE_ERROR, ErrorCode::kTokenFailed, "C_X: CKR_DEVICE_ERROR"},
         Case{CKR_VENDOR_DEFINED | 7, ErrorCode::kTokenFailed, "C_X: CKR_? (0x80000007)"}}) {
     const Status status = CheckRv("C_X", c.rv);

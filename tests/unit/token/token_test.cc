@@ -96,6 +96,17 @@ TEST(TokenLogin, TriesAWrongPinOnceAndThenNotAgain) {
   EXPECT_TRUE(token.Login(TestSecret(test::kUserPin), guard));
 }
 
+TEST(TokenLogin, TriesAWrongPinOnceOnNssToo) {
+  const test::NssToken soft;
+  Token token = soft.Open();
+  PinGuard guard = Guard(soft, token);
+  EXPECT_EQ(token.Login(TestSecret("9999"), guard).error().rv, CKR_PIN_INCORRECT);
+  EXPECT_THAT(token.Login(TestSecret(test::kUserPin), guard).error().detail,
+              HasSubstr("no login was tried"));
+  ASSERT_TRUE(guard.Allow());
+  EXPECT_TRUE(token.Login(TestSecret(test::kUserPin), guard));
+}
+
 TEST(TokenLogin, IsKeptWhenEverySessionIsClosed) {
   const SoftHsmToken soft;
   const Token token = soft.LogIn();
