@@ -58,7 +58,8 @@ class Conversation {
       if (failure && failure->code == ErrorCode::kDenied) {
         return Fail(NobodyThere(settings_, Denied("")));
       }
-      return Fail(Malformed("the broker refuses this version of the protocol"));
+      return Fail(
+          Malformed("the running broker is of another version than this program; start it again"));
     }
     return *frame;
   }

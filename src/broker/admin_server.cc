@@ -97,34 +97,34 @@ bool AdminServer::MayAsk(const ipc::Received& received) const {
 bool AdminServer::Serve(Client& client) {
   const ipc::Received received = ipc::Receive(client.fd.get(), receive_);
   if (received.kind == ipc::Received::Kind::kNothing) return true;
-  if (received.kind != ipc::Received::Kind::kMessage) return false;
-  const auto frame = wire::DecodeFrame(received.message);
-  if (!frame) {
-    Log(LogLevel::kWarning, "admin socket: a malformed message came; the connection was closed");
-    return false;
+  if (received.kind == ipc::Received::Kind::kEnded) return false;
+  if (received.kind == ipc::Received::Kind::kHostile) {
+    return BadMessage("a message with a descriptor, or one too long, came");
   }
+  const auto frame = wire::DecodeFrame(received.message);
+  if (!frame) return BadMessage("a malformed message came");
   if (!MayAsk(received)) {
     Log(LogLevel::kWarning, "admin socket: uid " +
                                 (received.sender ? std::to_string(received.sender->uid) : "?") +
                                 " is neither root nor in admin_group and was refused");
-    wire::FrameWriter reply(
-        send_, {wire::MessageType::kFailure, frame->header.version, frame->header.request_id});
-    wire::Encode(wire::Failure{ErrorCode::kDenied, 0}, reply.body());
-    return Send(client, reply.Finish());
+    return Refuse(client, frame->header, ErrorCode::kDenied);
   }
   if (frame->header.type == wire::MessageType::kHello) return AnswerHello(client, *frame);
   if (frame->header.type != wire::MessageType::kAdminRequest || client.version == 0 ||
       frame->header.version != client.version) {
-    return false;
+    return BadMessage("a message came that is no operator's, or of a version not agreed on");
   }
   return AnswerRequest(client, *frame);
 }
 
 bool AdminServer::AnswerHello(Client& client, const wire::Frame& frame) {
   const auto hello = wire::DecodeHello(frame.body);
-  if (!hello || frame.header.version != 0) return false;
+  if (!hello || frame.header.version != 0) return BadMessage("a malformed Hello came");
   const auto version = wire::NegotiateVersion(*hello, wire::kMinVersion, wire::kVersion);
-  if (!version) return false;
+  if (!version) {
+    Refuse(client, frame.header, ErrorCode::kMalformed);
+    return BadMessage("a Hello came from a program of another version");
+  }
   client.version = *version;
   wire::FrameWriter reply(send_, {wire::MessageType::kHelloReply, 0, frame.header.request_id});
   wire::Encode(wire::HelloReply{*version, false, 1, "admin"}, reply.body());
@@ -133,7 +133,7 @@ bool AdminServer::AnswerHello(Client& client, const wire::Frame& frame) {
 
 bool AdminServer::AnswerRequest(Client& client, const wire::Frame& frame) {
   const auto request = wire::DecodeAdminRequest(frame.body);
-  if (!request) return false;
+  if (!request) return BadMessage("a malformed AdminRequest came");
   try {
     const auto answer = answer_(*request);
     if (answer) return SendText(client, frame.header.request_id, true, *answer);
@@ -145,6 +145,17 @@ bool AdminServer::AnswerRequest(Client& client, const wire::Frame& frame) {
     Log(LogLevel::kError, std::string("admin socket: ") + problem.what());
     return false;
   }
+}
+
+bool AdminServer::Refuse(const Client& client, const wire::Header& header, ErrorCode code) {
+  wire::FrameWriter reply(send_, {wire::MessageType::kFailure, header.version, header.request_id});
+  wire::Encode(wire::Failure{code, 0}, reply.body());
+  return Send(client, reply.Finish());
+}
+
+bool AdminServer::BadMessage(const char* what) {
+  Log(LogLevel::kWarning, std::string("admin socket: ") + what + "; the connection was closed");
+  return false;
 }
 
 bool AdminServer::SendText(const Client& client, uint32_t request_id, bool done,

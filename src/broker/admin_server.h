@@ -46,6 +46,9 @@ class AdminServer {
   bool Serve(Client& client);
   bool AnswerHello(Client& client, const wire::Frame& frame);
   bool AnswerRequest(Client& client, const wire::Frame& frame);
+  // Refuse sends a Failure; BadMessage logs why the connection ends, and is false.
+  bool Refuse(const Client& client, const wire::Header& header, ErrorCode code);
+  static bool BadMessage(const char* what);
   bool SendText(const Client& client, uint32_t request_id, bool done, std::string_view text);
   bool Send(const Client& client, size_t size);
   bool MayAsk(const ipc::Received& received) const;

@@ -31,7 +31,7 @@ Status CheckSafe(const struct stat& info, const fs::path& shown, uid_t trusted, 
 }
 
 // Step opens name below parent, making it when it is missing.
-Result<UniqueFd> Step(int parent, const std::string& name, const fs::path& shown) {
+Result<UniqueFd> Step(int parent, const std::string& name, const fs::path& shown, bool in_jail) {
   constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd fd(::openat(parent, name.c_str(), kFlags));
   if (!fd && errno == ENOENT) {
@@ -42,8 +42,9 @@ Result<UniqueFd> Step(int parent, const std::string& name, const fs::path& shown
   }
   if (fd) return fd;
   if (errno == ELOOP || errno == ENOTDIR) {
-    return Fail(Denied(shown.string() + " is not a directory (inside a jail no symbolic link " +
-                       "may lead to the socket)"));
+    return Fail(Denied(shown.string() + " is not a directory, so no socket can be made in it" +
+                       (in_jail ? " (inside a jail no symbolic link may lead to the socket)" : "") +
+                       "; move it away, and it is made anew"));
   }
   return Fail(SystemError("cannot open the directory " + shown.string(), errno));
 }
@@ -73,7 +74,7 @@ Status MakeSafeDirectory(const fs::path& path, uid_t trusted, const fs::path& ja
     if (part->empty() || *part == ".") continue;
     if (*part == "..") return Fail(Denied(path.string() + " leads out of its jail"));
     shown /= *part;
-    KB_ASSIGN(at, Step(at.get(), part->string(), shown));
+    KB_ASSIGN(at, Step(at.get(), part->string(), shown, !jail.empty()));
     struct stat info {};
     if (::fstat(at.get(), &info) != 0) return Fail(SystemError("fstat " + shown.string(), errno));
     KB_TRY(CheckSafe(info, shown, trusted, std::next(part) == relative.end()));

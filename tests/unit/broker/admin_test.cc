@@ -3,7 +3,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <random>
+
 #include "keybroker/broker/admin_client.h"
+#include "keybroker/wire/admin.h"
 #include "support/broker_fixture.h"
 
 namespace keybroker {
@@ -87,7 +90,8 @@ TEST_F(Admin, ReloadsAndGivesTheReasonWhenItCannot) {
   const auto broken = AskBroker(LoadSettings(), AdminVerb::kReload);
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().code, ErrorCode::kMalformed);
-  EXPECT_THAT(broken.error().detail, HasSubstr("listeners.d/pop3.toml:2"));
+  EXPECT_THAT(broken.error().detail,
+              testing::AllOf(HasSubstr("listeners.d/pop3.toml:2"), HasSubstr("stays in force")));
 }
 
 TEST_F(Admin, AnswersWhileAllWorkersWaitForAToken) {
@@ -117,6 +121,50 @@ TEST_F(Admin, SaysThatNoBrokerRuns) {
   ASSERT_FALSE(nobody);
   EXPECT_EQ(nobody.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(nobody.error().detail, HasSubstr("start it"));
+}
+
+TEST_F(Admin, EndsAConnectionWithABadMessageAndAnswersTheNext) {
+  Start();
+  std::vector<uint8_t> good(64);
+  wire::FrameWriter frame(good, {wire::MessageType::kAdminRequest, wire::kVersion, 2});
+  wire::Encode(wire::AdminRequest{AdminVerb::kStatus, 0, {}}, frame.body());
+  good.resize(frame.Finish());
+  std::vector<std::vector<uint8_t>> messages;
+  for (size_t size = 0; size < good.size(); ++size) {
+    messages.emplace_back(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size));
+  }
+  messages.push_back(good);
+  messages.back().push_back(0);
+  messages.emplace_back(wire::kMaxMessage + 1, uint8_t{0});
+  std::mt19937 random(20261125);
+  for (int i = 0; i < 50; ++i) {
+    messages.emplace_back(random() % 200);
+    for (auto& byte : messages.back()) byte = static_cast<uint8_t>(random());
+  }
+  for (const auto& message : messages) {
+    test::BrokerClient hostile;
+    ASSERT_TRUE(hostile.Connect(dir_ / "run/admin.socket"));
+    ASSERT_TRUE(hostile.Hello());
+    ASSERT_TRUE(hostile.SendRaw(message));
+    EXPECT_TRUE(hostile.Ended()) << message.size();
+  }
+  EXPECT_EQ(Ask(AdminVerb::kStatus).at("pid"), ::getpid());
+}
+
+TEST_F(Admin, TellsAProgramOfAnotherVersionSo) {
+  Start();
+  test::BrokerClient newer;
+  ASSERT_TRUE(newer.Connect(dir_ / "run/admin.socket"));
+  std::vector<uint8_t> message(64);
+  wire::FrameWriter frame(message, {wire::MessageType::kHello, 0, 3});
+  wire::Encode(wire::Hello{wire::kVersion + 1, wire::kVersion + 9}, frame.body());
+  ASSERT_TRUE(newer.SendRaw({message.data(), frame.Finish()}));
+  const auto reply = newer.Read();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->header.type, wire::MessageType::kFailure);
+  EXPECT_EQ(reply->header.request_id, 3U);
+  EXPECT_EQ(wire::DecodeFailure(reply->body)->code, ErrorCode::kMalformed);
+  EXPECT_TRUE(newer.Ended());
 }
 
 TEST_F(Admin, RefusesOtherUsersOnEveryMessage) {
