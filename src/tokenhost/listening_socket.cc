@@ -23,7 +23,7 @@ Result<UniqueFd> Lock(const std::filesystem::path& path) {
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
   if (errno != EWOULDBLOCK) return Fail(SystemError("cannot lock " + path.string(), errno));
   return Fail(Conflict("another keybroker-tokenhost holds " + path.string() +
-                       ": stop it first (keybroker token list shows its pid)"));
+                       ": stop it first (keybroker status shows its pid)"));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +11,16 @@
 
 namespace keybroker::tokenhost {
 namespace {
+
+// LogComplaints gives each complaint about the configuration a line of its own.
+void LogComplaints(const Error& error) {
+  std::string_view left = error.detail;
+  while (!left.empty()) {
+    const size_t end = std::min(left.find('\n'), left.size());
+    Log(LogLevel::kError, "wrong configuration: " + std::string(left.substr(0, end)));
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+}
 
 int Main(std::span<const std::string_view> arguments) {
   SetLogName("keybroker-tokenhost");
@@ -28,12 +40,12 @@ int Main(std::span<const std::string_view> arguments) {
   }
   auto setup = LoadSetup(*options);
   if (!setup) {
-    LogError("wrong configuration", setup.error());
+    LogComplaints(setup.error());
     return kExitConfig;
   }
   if (!options->check) return RunProgram(*setup);
   if (const auto status = CheckSetup(*setup); !status) {
-    LogError("wrong configuration", status.error());
+    LogComplaints(status.error());
     return kExitConfig;
   }
   std::printf("keybroker-tokenhost: the configuration of token \"%s\" is ok\n",

@@ -6,6 +6,8 @@
 //                 of FUNCTION do ACTION: "hang", "crash", or a CK_RV in decimal to return instead.
 //                 The file is counted down before the action, so that a process that is started
 //                 again goes on where the crashed one stopped.
+// KB_FAULTY_WRITE_PROTECTED
+//                 when set, the token says CKF_WRITE_PROTECTED and refuses whatever writes
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -104,14 +106,28 @@ CK_RV Initialize(void* arguments) {
   return rv != CKR_OK ? rv : real->C_Initialize(arguments);
 }
 
+bool IsWriteProtected() { return ::getenv("KB_FAULTY_WRITE_PROTECTED") != nullptr; }
+
 CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
-  const CK_RV rv = Fault("C_GetTokenInfo");
-  return rv != CKR_OK ? rv : real->C_GetTokenInfo(slot, info);
+  CK_RV rv = Fault("C_GetTokenInfo");
+  if (rv == CKR_OK) rv = real->C_GetTokenInfo(slot, info);
+  if (rv == CKR_OK && IsWriteProtected()) info->flags |= CKF_WRITE_PROTECTED;
+  return rv;
+}
+
+// A write-protected token opens no read-write session (PKCS#11 v2.40 section 5.6), and so nothing
+// that needs one can be asked of it; C_InitToken needs none.
+CK_RV InitToken(CK_SLOT_ID slot, unsigned char* pin, CK_ULONG size, unsigned char* label) {
+  const CK_RV rv = Fault("C_InitToken");
+  if (rv != CKR_OK) return rv;
+  return IsWriteProtected() ? CK_RV{CKR_TOKEN_WRITE_PROTECTED}
+                            : real->C_InitToken(slot, pin, size, label);
 }
 
 CK_RV OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void* application, CK_NOTIFY notify,
                   CK_SESSION_HANDLE* session) {
   const CK_RV rv = Fault("C_OpenSession");
+  if (IsWriteProtected() && (flags & CKF_RW_SESSION) != 0) return CKR_TOKEN_WRITE_PROTECTED;
   return rv != CKR_OK ? rv : real->C_OpenSession(slot, flags, application, notify, session);
 }
 
@@ -151,6 +167,7 @@ extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUN
   faulty.C_Initialize = Initialize;
   faulty.C_GetFunctionList = C_GetFunctionList;
   faulty.C_GetTokenInfo = GetTokenInfo;
+  faulty.C_InitToken = InitToken;
   faulty.C_OpenSession = OpenSession;
   faulty.C_Login = Login;
   faulty.C_FindObjectsInit = FindObjectsInit;

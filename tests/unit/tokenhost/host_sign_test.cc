@@ -283,6 +283,18 @@ TEST(Tokenhost, HasTheSameGenerationAfterARestart) {
   EXPECT_EQ(served.host.Stop(), 0);
 }
 
+TEST(Tokenhost, SignsOnAWriteProtectedToken) {
+  TestHost host;
+  host.token().environment["KB_FAULTY_WRITE_PROTECTED"] = "1";
+  host.WriteToken();
+  host.Start();
+  Peer broker(host, host.broker_uid());
+  ASSERT_TRUE(broker.Hello());
+  const auto request = EcdsaRequest(KeyOfType(broker.Keys(), KeyType::kEc).ref);
+  EXPECT_EQ(broker.Sign(request).header.type, MessageType::kSignReply);
+  EXPECT_EQ(host.Stop(), 0);
+}
+
 TEST(Tokenhost, AsksForThePinForEachSignatureWhereTheKeyWantsIt) {
   TestHostOptions options;
   options.always_authenticate = true;
