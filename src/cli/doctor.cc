@@ -1,5 +1,6 @@
 #include <ctime>
 #include <memory>
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/diagnosis.h"
@@ -31,7 +32,11 @@ Answer Report(const Diagnosis& diagnosis) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& line : diagnosis.lines()) {
     if (line.level == Diagnosis::Level::kWrong) answer.good = false;
-    rows.push_back({Word(line.level), line.subject, line.text});
+    std::istringstream text(line.text);
+    std::string part;
+    std::getline(text, part);
+    rows.push_back({Word(line.level), line.subject, part});
+    while (std::getline(text, part)) rows.push_back({"", "", part});
     answer.json["lines"].push_back(
         {{"state", Word(line.level)}, {"subject", line.subject}, {"text", line.text}});
   }

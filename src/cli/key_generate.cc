@@ -71,6 +71,24 @@ Status KeepOlderCurrent(const config::Settings& settings, const token::KeySpec& 
   return StoreCurrent(settings, current);
 }
 
+// MakeCurrent writes down that the key is the one in use, unless another is.
+Result<bool> MakeCurrent(const config::Settings& settings, const token::KeySpec& spec,
+                         const std::string& id) {
+  KB_ASSIGN(auto current, LoadCurrent(settings));
+  if (!current.ids.try_emplace({spec.label, spec.type}, id).second) return false;
+  KB_TRY(StoreCurrent(settings, current));
+  return true;
+}
+
+Error MadeButNotCurrent(const token::KeySpec& spec, const std::string& id, Error error) {
+  error.detail = "the key " + spec.label + " (id " + id +
+                 ") was made and is on the token, but that it is the current one could not be "
+                 "written down: " +
+                 error.detail + ". Then run `keybroker key current " + spec.label + " --id " + id +
+                 "`, and do not generate it again";
+  return error;
+}
+
 Result<Json> Generate(const TokenAccess& access, const GenerateOptions& options,
                       const token::KeySpec& spec) {
   return access.Run(true, [&](LoggedIn& token) -> Result<Json> {
@@ -96,11 +114,10 @@ Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& 
   }
   KB_ASSIGN(Json key, Recorded(change, record, [&] { return Generate(access, options, spec); }));
   record.key_id = GetText(key, "id");
-  KB_ASSIGN(auto current, LoadCurrent(settings));
-  if (current.ids.try_emplace({spec.label, spec.type}, record.key_id).second) {
-    KB_TRY(StoreCurrent(settings, current));
-    key["current"] = true;
-  }
+  const Result<bool> is_current =
+      Recorded(change, record, [&] { return MakeCurrent(settings, spec, record.key_id); });
+  if (!is_current) return Fail(MadeButNotCurrent(spec, record.key_id, is_current.error()));
+  if (*is_current) key["current"] = true;
   Answer answer = MakeAnswer(GeneratedText(key, access.config().name), {{"key", key}});
   KB_TRY(change.Done(record, answer));
   return answer;

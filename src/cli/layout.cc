@@ -22,6 +22,10 @@ Result<bool> IsThere(const std::filesystem::path& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) return false;
+    if (errno == EACCES) {
+      return Fail(
+          Denied("cannot look at " + path.string() + ": permission denied. Run this as root"));
+    }
     return Fail(SystemError("cannot look at " + path.string(), errno));
   }
   if (!S_ISDIR(info.st_mode)) {

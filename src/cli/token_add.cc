@@ -9,6 +9,7 @@
 #include "keybroker/config/settings.h"
 #include "keybroker/token/config.h"
 #include "keybroker/token/module.h"
+#include "keybroker/token/profile.h"
 #include "keybroker/token/token.h"
 
 namespace keybroker::cli {
@@ -68,6 +69,7 @@ Result<Answer> TokenAdd(const Invocation& invocation, const AddOptions& options)
   const auto file = settings.TokenFile(config.name);
   const std::string text = token::FormatTokenConfig(config);
   KB_TRY(token::ParseTokenConfig(text, file.string()));
+  KB_TRY(token::LoadProfile(settings.profiles_dir, config.profile));
   KB_ASSIGN(Change change, Change::Begin(settings));
   KB_ASSIGN(const Json found, CheckModule(settings, config));
   KB_TRY(MakeDirectory(settings.tokens_dir, "", 0755));

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "cli/change.h"
@@ -42,22 +43,30 @@ Result<Json> ChangeInChild(const config::Settings& settings, const token::TokenC
   return Json{{"changed", true}};
 }
 
-// StorePin keeps the configured PIN file true: else the tokenhost's next start would try the old
-// PIN.
-Status StorePin(const config::Settings& settings, const token::TokenConfig& config,
-                const Secret& pin) {
+// StagePin writes the new PIN beside the configured file, before the token is asked: a full disk
+// must not leave a token whose PIN is nowhere, and a tokenhost whose next start tries the old one.
+Result<std::optional<StagedFile>> StagePin(const config::Settings& settings,
+                                           const token::TokenConfig& config, const Secret& pin) {
+  if (config.pin_file.empty()) return std::nullopt;
   FileOwner owner;
   if (::geteuid() == 0) {
     KB_ASSIGN(const User user, FindUser(settings.token_user));
     owner = {user.uid, user.gid};
   }
   const auto bytes = pin.Expose();
-  const Status written = WriteFileAtomically(
-      config.pin_file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, 0600,
-      Overwrite::kReplace, owner);
-  if (written) return {};
+  auto staged = StagedFile::Write(
+      config.pin_file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, 0600, owner);
+  if (staged) return std::move(*staged);
+  Error error = std::move(staged).error();
+  error.detail = "the PIN was not changed, because its file cannot be: " + error.detail;
+  return Fail(std::move(error));
+}
+
+Status PublishPin(const token::TokenConfig& config, StagedFile& staged) {
+  const Status published = staged.Publish();
+  if (published) return {};
   return Fail(Internal("the PIN was changed on the token, but " + config.pin_file.string() +
-                       " still holds the old one: " + written.error().detail +
+                       " still holds the old one: " + published.error().detail +
                        ". Write the new one there before the tokenhost starts again"));
 }
 
@@ -75,6 +84,7 @@ Result<Answer> TokenChangePin(const Invocation& invocation, const ChangeOptions&
   if (ask_old) secrets.push_back(&old_pin);
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"token-change-pin", "", "", config.name};
+  KB_ASSIGN(auto staged, StagePin(settings, config, new_pin));
   KB_TRY(Recorded(change, record, [&] {
     return RunAsTokenUser(settings, secrets, [&](const std::vector<Secret>& received) {
       return ChangeInChild(settings, config, received);
@@ -82,8 +92,8 @@ Result<Answer> TokenChangePin(const Invocation& invocation, const ChangeOptions&
   }));
   KB_TRY(change.Record(record, {}));
   Answer answer = MakeAnswer("changed the " + who, {{"name", config.name}, {"changed", true}});
-  if (!config.pin_file.empty()) {
-    KB_TRY(StorePin(settings, config, new_pin));
+  if (staged) {
+    KB_TRY(PublishPin(config, *staged));
     answer.text += "; " + config.pin_file.string() + " holds the new one";
   }
   if (!config.pin_credential.empty()) {

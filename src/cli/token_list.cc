@@ -10,7 +10,9 @@ namespace {
 
 std::string HostState(const config::Settings& settings, const token::TokenConfig& config) {
   const auto report = tokenhost::AskTokenStatus(settings, config.name);
-  return report ? std::string(wire::TokenStateName(report->state)) : "not running";
+  if (report) return std::string(wire::TokenStateName(report->state));
+  // A user who may not ask cannot know.
+  return report.error().code == ErrorCode::kUnavailable ? "not running" : "unknown";
 }
 
 Result<Answer> TokenList(const Invocation& invocation) {
@@ -30,8 +32,11 @@ Result<Answer> TokenList(const Invocation& invocation) {
               {"token", nullptr}};
     if (seen) {
       json["token"] = *seen;
+      const std::string pin = GetText(*seen, "pin");
+      const bool usable = GetBool(*seen, "pin_usable");
       rows.push_back({config.name, config.label, GetText(*seen, "serial"), GetText(*seen, "model"),
-                      GetText(*seen, "pin"), host});
+                      usable ? pin : "blocked", host});
+      if (!usable) answer.notes.push_back(config.name + ": its PIN is not tried: " + pin);
     } else {
       json["error"] = seen.error().detail;
       rows.push_back({config.name, config.label, "-", "-", "-", host});
