@@ -88,7 +88,6 @@ TEST_F(Outage, FailsAtOnceWhenTheBudgetIsSpentAndRecoversByItself) {
   ASSERT_TRUE(first.failure);
   EXPECT_EQ(first.failure->code, ErrorCode::kUnavailable);
   EXPECT_LT(MonotonicMs() - start, 5000U) << "the budget of 300 ms, generously";
-  ASSERT_TRUE(Eventually([&] { return Status().at("tokens")[0].at("away_ms") > 400; }));
   // Fifty that each waited 300 ms would take 15 s.
   const uint64_t spent = MonotonicMs();
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(SignOnce(client).failure);

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -222,13 +224,13 @@ TEST_F(Process, GivesUpRootAndKeepsOnlyABinderThatEndsWithIt) {
   const auto children = ChildrenOf(broker.pid());
   ASSERT_EQ(children.size(), 1U);
   EXPECT_EQ(StatusLine(children[0], "Uid"), "Uid:\t0\t0\t0\t0");
+  const UniqueFd binder(static_cast<int>(::syscall(SYS_pidfd_open, children[0], 0)));
+  ASSERT_TRUE(binder);
   broker.Signal(SIGKILL);
   // The output ends only when the binder, which shares it, is gone too.
   EXPECT_EQ(broker.Wait(), 1000 + SIGKILL);
-  EXPECT_TRUE(Eventually([&] {
-    return !std::filesystem::exists("/proc/" + std::to_string(children[0])) ||
-           StatusLine(children[0], "State").find('Z') != std::string::npos;
-  }));
+  pollfd end{binder.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&end, 1, 30'000), 1);
 }
 
 }  // namespace
