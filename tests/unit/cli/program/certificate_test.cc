@@ -110,6 +110,47 @@ TEST_F(CertificateCommand, RefusesAnIncompleteChainAndOneOutOfOrder) {
   EXPECT_TRUE(Answer({"key", "show", kName})["keys"][0]["certificate"].is_null());
 }
 
+TEST_F(CertificateCommand, RefusesOneThatHasEndedOrNotBegunAndKeepsTheOldOne) {
+  Sign("mail.csr", kNames, "mail.crt");
+  Text(Install("mail.crt"));
+  const Json before = Answer({"certificate", "show", kName});
+  SignBetween("mail.csr", "20200101000000Z", "20210101000000Z", "old.crt");
+  EXPECT_THAT(Fails(Install("old.crt")),
+              AllOf(HasSubstr("expired at 2021-01-01T00:00:00Z"), HasSubstr("ask the CA")));
+  SignBetween("mail.csr", "20480101000000Z", "20490101000000Z", "new.crt");
+  EXPECT_THAT(Fails(Install("new.crt")), AllOf(HasSubstr("not valid before 2048-01-01T00:00:00Z"),
+                                               HasSubstr("this host's clock")));
+  EXPECT_EQ(Answer({"certificate", "show", kName}), before);
+}
+
+// One certificate cannot tell "out of order" from "incomplete": this chain has an intermediate.
+TEST_F(CertificateCommand, TellsAChainOutOfOrderFromAnIncompleteOne) {
+  OpenSsl({"req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+           File("middle.key"), "-out", File("middle.csr"), "-subj", "/CN=Test Intermediate"});
+  Write("is-ca", "basicConstraints=critical,CA:TRUE\n");
+  OpenSsl({"x509", "-req", "-in", File("middle.csr"), "-CA", File("ca.pem"), "-CAkey",
+           File("ca.key"), "-CAcreateserial", "-days", "30", "-extfile", File("is-ca"), "-out",
+           File("middle.pem")});
+  Write("names", "subjectAltName=" + std::string(kNames) + "\n");
+  OpenSsl({"x509", "-req", "-in", File("mail.csr"), "-CA", File("middle.pem"), "-CAkey",
+           File("middle.key"), "-CAcreateserial", "-days", "30", "-extfile", File("names"), "-out",
+           File("mail.crt")});
+  const std::string leaf = Read("mail.crt");
+  const std::string middle = Read("middle.pem");
+  Write("no-middle.pem", leaf + Read("ca.pem"));
+  EXPECT_THAT(Fails(Install("no-middle.pem")),
+              AllOf(HasSubstr("incomplete"), HasSubstr("issued by \"CN=Test Intermediate\"")));
+  Write("root-between.pem", leaf + Read("ca.pem") + middle);
+  EXPECT_THAT(Fails(Install("root-between.pem")),
+              AllOf(HasSubstr("out of order"), HasSubstr("must come right after it")));
+  Write("leaf-last.pem", middle + leaf);
+  EXPECT_THAT(Fails(Install("leaf-last.pem")),
+              AllOf(HasSubstr("out of order"), HasSubstr("must come first")));
+  EXPECT_TRUE(Answer({"key", "show", kName})["keys"][0]["certificate"].is_null());
+  Write("good.pem", leaf + middle);
+  Text(Install("good.pem"));
+}
+
 TEST_F(CertificateCommand, RefusesAFileWithoutACertificate) {
   EXPECT_THAT(Fails(Install("mail.csr")), HasSubstr("no certificate in it"));
   EXPECT_THAT(Fails(Install("missing.crt")), HasSubstr("no such file"));

@@ -101,11 +101,29 @@ void Host::MakeCa() const {
 }
 
 std::filesystem::path Host::Sign(const std::string& request, const std::string& names,
-                                 const std::string& file) const {
+                                 const std::string& file, int days) const {
   Write("names", "subjectAltName=" + names + "\n");
   OpenSsl({"x509", "-req", "-in", File(request), "-CA", File("ca.pem"), "-CAkey", File("ca.key"),
-           "-CAcreateserial", "-days", "30", "-extfile", File("names"), "-out", File(file)});
+           "-CAcreateserial", "-days", std::to_string(days), "-extfile", File("names"), "-out",
+           File(file)});
   return File(file);
+}
+
+void Host::SignBetween(const std::string& request, const std::string& from,
+                       const std::string& until, const std::string& file) const {
+  // Only `openssl ca` of OpenSSL 3.0 takes dates, and it wants a folder of its own.
+  std::filesystem::create_directory(File("issued"));
+  Write("issued/index", "");
+  Write("issued/serial", "1001\n");
+  Write("issued/ca.cnf", "[ca]\ndefault_ca=x\n[x]\ndatabase=" + File("issued/index").string() +
+                             "\nserial=" + File("issued/serial").string() + "\nnew_certs_dir=" +
+                             File("issued").string() + "\ncertificate=" + File("ca.pem").string() +
+                             "\nprivate_key=" + File("ca.key").string() +
+                             "\ndefault_md=sha256\npolicy=p\nx509_extensions=e\nunique_subject=no\n"
+                             "[p]\ncommonName=supplied\n[e]\nsubjectAltName=DNS:" +
+                             kName + "\n");
+  OpenSsl({"ca", "-batch", "-notext", "-config", File("issued/ca.cnf"), "-in", File(request),
+           "-startdate", from, "-enddate", until, "-out", File(file)});
 }
 
 std::string Host::Id(const std::string& name, const std::string& type) const {

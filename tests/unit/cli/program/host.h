@@ -43,11 +43,14 @@ class Host : public ::testing::Test {
   void MakeToken(const std::string& label) const;
 
   // OpenSsl runs the command-line tool; the CA is made by MakeCa and signs by
-  // Sign.
+  // Sign, valid from now for so many days. SignBetween takes the dates in openssl's
+  // form, "20200101000000Z".
   void OpenSsl(const keybroker::test::Arguments& arguments) const;
   void MakeCa() const;
   std::filesystem::path Sign(const std::string& request, const std::string& names,
-                             const std::string& file) const;
+                             const std::string& file, int days = 30) const;
+  void SignBetween(const std::string& request, const std::string& from, const std::string& until,
+                   const std::string& file) const;
 
   // Id is the CKA_ID of the current key of a name and type.
   std::string Id(const std::string& name, const std::string& type) const;

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <vector>
+
 #include "unit/cli/program/host.h"
 
 namespace keybroker::cli::test {
@@ -56,6 +59,20 @@ TEST_F(ListenerCommand, RefusesUnknownMechanismsWithTheLegalNames) {
   EXPECT_THAT(Fails({"listener", "bind", "smtp", kName, "--mechanism", "CKM_RSA_X_509"}),
               HasSubstr("CKM_RSA_X_509 is never permitted"));
   EXPECT_TRUE(Answer({"listener", "show", "smtp"})["listener"]["bindings"].empty());
+}
+
+TEST_F(ListenerCommand, ManyAtTheSameTimeLoseNoBinding) {
+  Text({"listener", "add", "smtp", "--user", "root"});
+  std::vector<std::thread> operators;
+  std::vector<int> statuses(6, -1);
+  for (size_t i = 0; i < statuses.size(); ++i) {
+    operators.emplace_back([this, i, &statuses] {
+      statuses[i] = Run({"listener", "bind", "smtp", "k" + std::to_string(i) + ".test"}).status;
+    });
+  }
+  for (auto& one : operators) one.join();
+  EXPECT_THAT(statuses, ::testing::Each(0));
+  EXPECT_EQ(Answer({"listener", "show", "smtp"})["listener"]["bindings"].size(), statuses.size());
 }
 
 TEST_F(ListenerCommand, NamesFileAndLineOfATypo) {

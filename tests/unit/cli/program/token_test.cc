@@ -78,6 +78,9 @@ TEST_F(TokenCommand, TriesAWrongPinOnceAndThenNoMore) {
   Write("wrong-pin", "000000\n", 0600);
   EXPECT_THAT(Fails({"key", "list", "--pin-file", File("wrong-pin")}),
               HasSubstr("keybroker token unlock"));
+  const auto listed = Run({"token", "list"});
+  EXPECT_THAT(listed.out, HasSubstr("blocked"));
+  EXPECT_THAT(listed.err, HasSubstr("its PIN is not tried: the last login was refused"));
   // Not even the right one: which PIN is right is for the operator to say.
   EXPECT_THAT(Fails({"key", "list"}), HasSubstr("keybroker token unlock"));
   EXPECT_THAT(Text({"token", "unlock"}), HasSubstr("one further login"));

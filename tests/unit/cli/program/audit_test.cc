@@ -1,0 +1,117 @@
+// `keybroker audit` on the chain that the commands themselves write.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/cli/program/host.h"
+
+namespace keybroker::cli::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr char kLog[] = "state/operator/audit.log";
+
+class AuditCommand : public Host {
+ protected:
+  void SetUp() override {
+    Host::SetUp();
+    for (const char* name : {"smtp", "imap", "pop3"}) {
+      Text({"listener", "add", name, "--user", "root"});
+    }
+  }
+
+  std::vector<std::string> Lines() const {
+    std::istringstream in(Read(kLog));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) lines.push_back(line + "\n");
+    return lines;
+  }
+
+  void WriteLines(const std::vector<std::string>& lines) const {
+    std::string text;
+    for (const auto& line : lines) text += line;
+    Write(kLog, text, 0600);
+  }
+
+  // Verify gives what is wrong as verify prints it, and expects that it fails.
+  std::string Broken() const {
+    const auto result = Run({"audit", "verify", "--log", "operator"});
+    EXPECT_EQ(result.status, 1) << result.out;
+    EXPECT_THAT(result.out, HasSubstr("the chain is broken"));
+    return result.out;
+  }
+};
+
+TEST_F(AuditCommand, ShowsWhoDidWhat) {
+  const Json shown = Answer({"audit", "show", "--log", "operator", "--last", "2"});
+  ASSERT_EQ(shown["records"].size(), 2U);
+  EXPECT_EQ(shown["records"][1]["action"], "listener-add");
+  EXPECT_EQ(shown["records"][1]["result"], "ok");
+  EXPECT_THAT(shown["records"][1]["detail"].get<std::string>(), HasSubstr("pop3"));
+  EXPECT_THAT(Text({"audit", "show", "--log", "operator"}), HasSubstr("listener-add"));
+}
+
+TEST_F(AuditCommand, RecordsRefusalsOfTheTokenToo) {
+  InitToken();
+  Write("wrong-pin", "000000\n", 0600);
+  Fails({"key", "generate", kName, "--pin-file", File("wrong-pin")});
+  const Json shown = Answer({"audit", "show", "--log", "operator", "--last", "1"});
+  EXPECT_EQ(shown["records"][0]["action"], "key-generate");
+  EXPECT_EQ(shown["records"][0]["result"], "denied");
+}
+
+TEST_F(AuditCommand, VerifyFindsARecordChangedRemovedInsertedMovedOrCutOff) {
+  const auto good = Lines();
+  ASSERT_GE(good.size(), 3U);
+  EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
+
+  auto lines = good;
+  const size_t at = lines[1].find("\"detail\":\"") + 10;
+  ASSERT_LT(at, lines[1].size());
+  lines[1][at] = lines[1][at] == 'x' ? 'y' : 'x';
+  WriteLines(lines);
+  EXPECT_THAT(Broken(), HasSubstr("line 2: "));
+
+  lines = good;
+  lines.erase(lines.begin() + 1);
+  WriteLines(lines);
+  EXPECT_THAT(Broken(), HasSubstr("line 2: "));
+
+  lines = good;
+  lines.insert(lines.begin() + 1, lines[0]);
+  WriteLines(lines);
+  EXPECT_THAT(Broken(), HasSubstr("inserted"));
+
+  lines = good;
+  std::swap(lines[0], lines[1]);
+  WriteLines(lines);
+  EXPECT_THAT(Broken(), HasSubstr("line 1: "));
+
+  lines = good;
+  lines.pop_back();
+  WriteLines(lines);
+  Broken();
+
+  WriteLines(good);
+  EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
+}
+
+TEST_F(AuditCommand, VerifyFindsAWholeTailRemovedByAHeadKeptElsewhere) {
+  const std::string head = Answer({"audit", "verify", "--log", "operator"})["head"];
+  std::filesystem::remove_all(File("state/operator"));
+  Text({"listener", "remove", "pop3", "--yes"});
+  EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
+  EXPECT_EQ(Run({"audit", "verify", "--log", "operator", "--head", head}).status, 1);
+}
+
+TEST_F(AuditCommand, SaysWhatIsNoLogAndNoHead) {
+  EXPECT_THAT(Fails({"audit", "show", "--log", "brokr"}),
+              AllOf(HasSubstr("\"brokr\""), HasSubstr("broker, operator, or a file's path")));
+  EXPECT_THAT(Fails({"audit", "verify", "--log", "operator", "--head", "12"}),
+              AllOf(HasSubstr("\"12\" is no head"), HasSubstr("NUMBER:SHA-256")));
+  EXPECT_THAT(Fails({"audit", "show"}), HasSubstr("state/broker/audit.log"));
+}
+
+}  // namespace
+}  // namespace keybroker::cli::test
