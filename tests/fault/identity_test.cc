@@ -1,9 +1,12 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
 #include <functional>
+#include <sstream>
 
 #include "keybroker/base/process.h"
 #include "support/pkcs11_client.h"
@@ -23,6 +26,19 @@ bool InChild(const std::function<Status()>& body) {
   int wait_status = -1;
   waitpid(child, &wait_status, 0);
   return wait_status == 0;
+}
+
+// UidOf is a process's effective uid.
+uid_t UidOf(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    std::istringstream fields(line);
+    std::string name;
+    uid_t real = 0;
+    uid_t effective = 0;
+    if (fields >> name >> real >> effective && name == "Uid:") return effective;
+  }
+  return static_cast<uid_t>(-1);
 }
 
 // What a root-started daemon's worker does after it was started: nobody's ids for good.
@@ -101,6 +117,20 @@ TEST_F(Identity, AProcessOfAnotherUserIsRefused) {
     auto client = Pkcs11Client::Open(target_);
     return client ? Fail(Internal("it sees the key")) : Status{};
   }));
+  // The operator can see who it was, and why.
+  const CommandResult shown = stack_->Cli({"audit", "show", "--last", "1"});
+  EXPECT_THAT(shown.out, testing::AllOf(testing::HasSubstr("user-not-allowed"),
+                                        testing::HasSubstr("https"), testing::HasSubstr("65534")));
+  EXPECT_TRUE(InChild([this]() -> Status {
+    KB_ASSIGN(auto allowed, Pkcs11Client::Open(target_));
+    return allowed.Sign();
+  })) << "and nobody else suffers";
+}
+
+TEST_F(Identity, BrokerAndTokenhostRunAsUsersOfTheirOwn) {
+  MakeStack({"https", {"root"}, {}, true});
+  EXPECT_EQ(UidOf(stack_->BrokerPid()), FindUser("keybroker")->uid);
+  EXPECT_EQ(UidOf(stack_->TokenhostPid()), FindUser("keybroker-token")->uid);
 }
 
 TEST_F(Identity, AWorkerInAJailSignsThroughTheSocketThere) {

@@ -106,6 +106,14 @@ Status Pkcs11Client::Sign(const Digest& digest) {
   return {};
 }
 
+Result<std::vector<uint8_t>> Pkcs11Client::Read(CK_ATTRIBUTE_TYPE type) const {
+  std::vector<uint8_t> value(64);
+  CK_ATTRIBUTE attribute = Attribute(type, value.data(), value.size());
+  KB_TRY(Check("C_GetAttributeValue", p11_->C_GetAttributeValue(session_, key_, &attribute, 1)));
+  value.resize(attribute.ulValueLen);
+  return value;
+}
+
 Status Pkcs11Client::GenerateEc(const std::string& prefix, unsigned count) {
   std::array<CK_BYTE, 10> curve = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
   CK_BBOOL yes = CK_TRUE;

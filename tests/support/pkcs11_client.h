@@ -30,8 +30,14 @@ class Pkcs11Client {
   // Open loads, initialises, logs in where there is a PIN file, and finds the one key.
   static Result<Pkcs11Client> Open(const Target& target);
 
+  // Finalize ends the module's use, so that another client of it can be opened in this process.
+  void Finalize() { p11_->C_Finalize(nullptr); }
+
   // Sign makes one signature over digest (in a DigestInfo for RSA).
   Status Sign(const Digest& digest = {});
+
+  // Read gives an attribute of the key, of at most 64 bytes.
+  Result<std::vector<uint8_t>> Read(CK_ATTRIBUTE_TYPE type) const;
 
   // signature is what the last Sign made: as PKCS#11 gives it (raw r||s for EC).
   const std::vector<uint8_t>& signature() const { return signature_; }

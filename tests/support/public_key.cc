@@ -37,6 +37,15 @@ Result<PublicKey> PublicKey::FromCertificate(const std::filesystem::path& pem) {
   return key;
 }
 
+Result<PublicKey> PublicKey::FromPem(const std::filesystem::path& pem) {
+  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(pem.c_str(), "re"), std::fclose);
+  if (!file) return Fail(NotFound("cannot open " + pem.string()));
+  PublicKey key;
+  key.key_.reset(PEM_read_PUBKEY(file.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  if (!key.key_) return Fail(Malformed("no public key in " + pem.string()));
+  return key;
+}
+
 bool PublicKey::Verifies(const Digest& digest, const std::vector<uint8_t>& signature) const {
   bool rsa = EVP_PKEY_is_a(key_.get(), "RSA") == 1;
   std::vector<uint8_t> form = rsa ? signature : EcdsaDer(signature);
