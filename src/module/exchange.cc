@@ -8,12 +8,17 @@
 namespace keybroker::module {
 namespace {
 
-// Losses bounds how often one call repeats its request: a broker that ends every connection over it
-// is none.
+// Losses bounds how often a request is repeated: a broker that ends every connection over it is
+// none. The process has one budget until a request is answered; the call has its own besides, since
+// others may be answered all the while.
 class Losses {
  public:
-  bool MayRepeat() {
+  bool MayRepeat(Process& process) {
     const uint64_t now = NowMs();
+    {
+      const Hold hold(process.mutex);
+      if (process.losses.Notice(now)) return false;
+    }
     if (until_ms_ == 0) {
       until_ms_ = now + kUnavailableBudgetMs;
       return true;
@@ -49,9 +54,10 @@ bool TakeReply(const Exchange& exchange, const wire::Frame& reply, CK_RV* rv) {
   return true;
 }
 
-void GiveBack(const Call& call, Connection& connection) {
+void GiveBack(const Call& call, Connection& connection, bool replied) {
   Process& process = call.process();
   const Hold hold(process.mutex);
+  if (replied) process.losses.End();
   if (call.alive()) {
     process.pool.Return(connection);
   } else {
@@ -79,20 +85,20 @@ CK_RV Ask(const Call& call, const Exchange& exchange) {
     CK_RV rv = CheckOut(call, &connection);
     if (rv != CKR_OK) return rv;
     if (exchange.answered != nullptr && !connection->reused && exchange.answered(exchange.self)) {
-      GiveBack(call, *connection);
+      GiveBack(call, *connection, false);
       return CKR_OK;
     }
     wire::Frame reply{};
     const Turn turn = TakeTurn(*connection, exchange.message, kReplyTimeoutMs + kReplyGraceMs,
                                exchange.buffer, &reply);
     if (turn == Turn::kReplied && TakeReply(exchange, reply, &rv)) {
-      GiveBack(call, *connection);
+      GiveBack(call, *connection, true);
       return rv;
     }
     const bool silent = turn == Turn::kSilent;
     GiveUp(call, *connection, silent);
     if (!call.alive()) return CKR_CRYPTOKI_NOT_INITIALIZED;
-    if (silent || !losses.MayRepeat()) return CKR_DEVICE_ERROR;
+    if (silent || !losses.MayRepeat(call.process())) return CKR_DEVICE_ERROR;
   }
 }
 

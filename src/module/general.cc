@@ -50,6 +50,7 @@ CK_RV C_Finalize(void* pReserved) {
     process.logged_in = false;
     process.path.Reopen();
     process.outage.End();
+    process.losses.End();
     process.view.Doubt();
     process.pool.DropIdle();
     process.pool.Interrupt();

@@ -14,6 +14,7 @@ void Process::Settle() {
   pool.DropInherited();
   sessions.RecreateAfterFork();
   outage.End();
+  losses.End();
   view.Doubt();
   inherited = (epoch.load() & 1) != 0;
 }

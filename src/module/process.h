@@ -26,6 +26,7 @@ struct Process {
   SocketPath path;
   Pool pool;
   Outage outage;
+  Outage losses;  // requests that got no answer on connections that were made
   View view;
 
   // Settle makes the state that of this process: after a fork nothing that a thread of the parent

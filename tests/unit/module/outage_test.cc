@@ -133,6 +133,27 @@ TEST_F(Outages, AreSharedByThreads) {
   EXPECT_LT(Clock::now() - start, seconds(4));
 }
 
+// A broker that greets everyone, and then ends: over a bug, or because its supervisor restarts it
+// again and again. Connections succeed, requests do not.
+TEST_F(Outages, IncludeABrokerThatOnlyGreets) {
+  StartAndFind();
+  broker_.SetScript([](const BrokerRequest& request) {
+    const bool hello = request.header.type == MessageType::kHello;
+    return Deed{hello ? Deed::Kind::kAnswer : Deed::Kind::kEnd, {}, false};
+  });
+  EXPECT_GE(Timed(CKR_DEVICE_ERROR), milliseconds(900));
+  const auto start = Clock::now();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(SignNow(), CKR_DEVICE_ERROR);
+  EXPECT_LT(Clock::now() - start, milliseconds(900)) << "20 calls together";
+  broker_.SetScript(nullptr);
+  EXPECT_EQ(SignNow(), CKR_OK);
+  broker_.SetScript([](const BrokerRequest& request) {
+    const bool spoil = request.header.type == MessageType::kSignRequest && request.nth % 2 == 0;
+    return Deed{spoil ? Deed::Kind::kEnd : Deed::Kind::kAnswer, {}, false};
+  });
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(SignNow(), CKR_OK) << "an answer starts a new budget";
+}
+
 // A daemon that restarts the broker's socket takes a moment to accept: connect() says EAGAIN.
 TEST_F(Outages, IncludeAFullBacklog) {
   const UniqueFd listening = test::ListenAt(socket_, 0);
