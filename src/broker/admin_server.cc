@@ -97,8 +97,8 @@ bool AdminServer::MayAsk(const ipc::Received& received) const {
 bool AdminServer::Serve(Client& client) {
   const ipc::Received received = ipc::Receive(client.fd.get(), receive_);
   if (received.kind == ipc::Received::Kind::kNothing) return true;
-  if (received.kind == ipc::Received::Kind::kEnded) return false;
-  if (received.kind == ipc::Received::Kind::kHostile) {
+  if (received.kind == ipc::Received::Kind::kEnd) return false;
+  if (received.kind != ipc::Received::Kind::kMessage) {
     return BadMessage("a message with a descriptor, or one too long, came");
   }
   const auto frame = wire::DecodeFrame(received.message);
