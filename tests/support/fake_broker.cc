@@ -73,12 +73,18 @@ std::vector<uint8_t> FailureAnswer(const BrokerRequest& request, ErrorCode code,
   return Message(ReplyTo(request, wire::MessageType::kFailure), wire::Failure{code, rv});
 }
 
-void FakeBroker::Start() {
+void FakeBroker::Start(UniqueFd listening) {
   {
     std::lock_guard lock(mutex_);
     killed_ = false;
   }
-  server_.Start();
+  server_.Start(std::move(listening));
+}
+
+void FakeBroker::Restart() {
+  UniqueFd next = ListenAt(server_.socket());
+  Kill();
+  Start(std::move(next));
 }
 
 void FakeBroker::Kill() {

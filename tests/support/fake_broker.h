@@ -46,8 +46,12 @@ class FakeBroker {
   FakeBroker(const FakeBroker&) = delete;
   FakeBroker& operator=(const FakeBroker&) = delete;
 
-  void Start();
+  void Start() { Start(ListenAt(server_.socket())); }
   void Kill();
+
+  // Restart is Kill and Start behind an activated socket: whoever connects in between has to wait,
+  // but is not refused, however slow the machine is.
+  void Restart();
 
   // SetKeys makes a new generation.
   void SetKeys(std::vector<FakeKey> keys);
@@ -79,6 +83,7 @@ class FakeBroker {
   bool AwaitOpen(size_t count);
 
  private:
+  void Start(UniqueFd listening);
   void Serve(int fd);
   void Converse(int fd, size_t connection);
   bool Handle(int fd, BrokerRequest request);

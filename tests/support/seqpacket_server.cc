@@ -27,12 +27,11 @@ UniqueFd ListenAt(const std::filesystem::path& socket, int backlog) {
   return fd;
 }
 
-void SeqpacketServer::Start() {
-  UniqueFd fd = ListenAt(socket_);
+void SeqpacketServer::Start(UniqueFd listening) {
   std::lock_guard lock(mutex_);
   killed_ = false;
-  const int raw = fd.get();
-  listening_ = std::move(fd);
+  const int raw = listening.get();
+  listening_ = std::move(listening);
   acceptor_ = std::thread([this, raw] { Accept(raw); });
 }
 

@@ -27,7 +27,10 @@ class SeqpacketServer {
   SeqpacketServer(const SeqpacketServer&) = delete;
   SeqpacketServer& operator=(const SeqpacketServer&) = delete;
 
-  void Start();
+  void Start() { Start(ListenAt(socket_)); }
+  void Start(UniqueFd listening);
+
+  const std::filesystem::path& socket() const { return socket_; }
 
   // Kill ends the listening socket, whose name stays, and every connection.
   void Kill();

@@ -159,7 +159,7 @@ TEST_F(Descriptors, OfAChildsParentStayOpenInTheParent) {
 TEST_F(Descriptors, DoNotPileUp) {
   Host([this] {
     const size_t open = OpenDescriptors().size();
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 5; ++round) {
       InChild([this] { ExpectSigns(); });
       ASSERT_EQ(api_->C_Finalize(nullptr), CKR_OK);
       ASSERT_EQ(InitializeAt(socket_), CKR_OK);

@@ -68,17 +68,28 @@ TEST_F(Outages, LeaveHandlesSessionsAndOperationsValid) {
   EXPECT_EQ(PrivateKey(session_, key_), handle_);
 }
 
+// On a busy machine this outage may be longer than the budget: then another is made.
 TEST_F(Outages, AreWaitedForWhileACallIsUnderWay) {
   StartAndFind();
-  broker_.Hold();
-  std::thread restarter([this] {
-    ASSERT_TRUE(broker_.AwaitSigns(1));
-    broker_.Kill();
-    broker_.Release();
-    broker_.Start();
-  });
-  EXPECT_EQ(SignNow(), CKR_OK);
-  restarter.join();
+  for (int tries = 0; tries < 20; ++tries) {
+    const size_t before = broker_.signs();
+    broker_.Hold();
+    Clock::duration outage{};
+    std::thread restarter([&] {
+      EXPECT_TRUE(broker_.AwaitSigns(before + 1));
+      const auto start = Clock::now();
+      broker_.Kill();
+      broker_.Release();
+      broker_.Start();
+      outage = Clock::now() - start;
+    });
+    const CK_RV rv = SignNow();
+    restarter.join();
+    if (outage > milliseconds(500)) continue;
+    EXPECT_EQ(rv, CKR_OK);
+    return;
+  }
+  FAIL() << "the machine is too busy for an outage of half a second";
 }
 
 TEST_F(Outages, OfABrokerThatWasNeverThereEndWhenItComes) {
