@@ -65,6 +65,8 @@ int Print(const Result<Answer>& answer, bool as_json) {
   return Flush(answer->good ? kExitDone : kExitFailed);
 }
 
+void PrintProgress(const std::string& text) { Write(stderr, "keybroker: " + ForTerminal(text)); }
+
 int PrintUsage(const std::string& text, bool as_json) {
   Write(stderr, "keybroker: " + ForTerminal(text));
   if (as_json) {

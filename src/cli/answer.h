@@ -33,6 +33,9 @@ inline constexpr int kExitUsage = 2;
 // object "error" on standard output), and gives the exit code.
 int Print(const Result<Answer>& answer, bool as_json);
 
+// PrintProgress says on stderr what a command that takes long is waiting for.
+void PrintProgress(const std::string& text);
+
 // PrintUsage reports a command line that was not understood.
 int PrintUsage(const std::string& text, bool as_json);
 

@@ -18,7 +18,9 @@ namespace keybroker::cli {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kLockPatience = 10s;
+// A smartcard takes half a minute for an RSA key; who waits is told for whom, and can give up.
+constexpr auto kLockPatience = 120s;
+constexpr auto kLockSilence = 1s;
 constexpr auto kLockPause = 50ms;
 
 // OperatorName is who logged in, as the kernel remembers it through su and sudo, else the user.
@@ -43,12 +45,18 @@ Result<UniqueFd> TakeLock(const std::filesystem::path& path) {
     return Fail(Denied("cannot open " + path.string() + ": permission denied. Run this as root"));
   }
   if (!fd) return Fail(SystemError("cannot open " + path.string(), errno));
-  const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+  const auto begun = std::chrono::steady_clock::now();
+  bool said = false;
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return Fail(SystemError("cannot lock " + path.string(), errno));
     }
-    if (std::chrono::steady_clock::now() >= deadline) {
+    const auto waited = std::chrono::steady_clock::now() - begun;
+    if (!said && waited >= kLockSilence) {
+      PrintProgress("waiting for another keybroker command" + Holder(fd.get()) + " to end");
+      said = true;
+    }
+    if (waited >= kLockPatience) {
       return Fail(Conflict("another keybroker command" + Holder(fd.get()) +
                            " is changing things: nothing was done. Try again when it has ended"));
     }
