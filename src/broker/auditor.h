@@ -71,6 +71,7 @@ class Auditor {
   struct Sum {
     std::string action, listener, key, key_id, mechanism, decision, result;
     uid_t uid = 0;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 behind <=> for a pointer
     auto operator<=>(const Sum&) const = default;
   };
   struct Book {

@@ -52,6 +52,7 @@ EventSet::Event EventSet::Wait() {
     const uint64_t word = event.data.u64;
     if (word == WordOf(0)) return {nullptr, nullptr, true};
     if (word % 2 == 0) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): it was a pointer when WordOf gave it to epoll
       auto* connection = reinterpret_cast<Connection*>(word);
       { std::lock_guard turn(connection->turn); }
       return {connection, nullptr, false};

@@ -215,7 +215,7 @@ Status TokenWatch::ReadPages(TokenCatalogue& catalogue) {
     if (reply.header.type != wire::MessageType::kCataloguePage) {
       return Fail(Malformed("the tokenhost gives no catalogue"));
     }
-    const Status appended = AppendPage(reply.body, catalogue, total);
+    Status appended = AppendPage(reply.body, catalogue, total);
     if (appended && catalogue.keys.size() == total) return {};
     if (appended) continue;
     // The catalogue may have changed between two pages: begin again, but not for ever.
