@@ -55,7 +55,7 @@ void ReadSocket(const config::TomlSection& section, Listener* listener) {
   }
   for (const std::string& jail : section.Strings("jails")) {
     if (const std::string fault = PathFault(jail); !fault.empty()) {
-      section.Complain("jails", "\"" + jail + "\" " + fault);
+      section.Complain("jails", std::string("\"").append(jail).append("\" ").append(fault));
     } else if (std::find(listener->jails.begin(), listener->jails.end(), jail) !=
                listener->jails.end()) {
       section.Complain("jails", "\"" + jail + "\" is listed twice");

@@ -29,7 +29,7 @@ bool IsCertificateVerify(Bytes message) {
 // A named group's public value: its size, and the first byte where the form has one.
 struct Group {
   uint16_t id;
-  size_t point_size;
+  uint8_t point_size;
   bool uncompressed;  // SEC 1 section 2.3.3: the point begins with 4
 };
 

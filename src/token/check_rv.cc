@@ -9,7 +9,7 @@ namespace {
 
 // A vendor's own code has no name, so its number is all there is to look up.
 std::string Named(CK_RV rv) {
-  const std::string name = cryptoki::RvName(rv);
+  std::string name = cryptoki::RvName(rv);
   if (name != "CKR_?") return name;
   char number[32];
   std::snprintf(number, sizeof number, " (0x%lX)", rv);

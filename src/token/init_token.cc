@@ -44,7 +44,7 @@ Status InitToken(const Module& module, CK_SLOT_ID slot, std::string_view label,
   CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
   KB_TRY(CheckRv("C_OpenSession", api.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
                                                     nullptr, nullptr, &session)));
-  const Status set = SetUserPin(api, session, so_pin, user_pin);
+  Status set = SetUserPin(api, session, so_pin, user_pin);
   api.C_CloseSession(session);
   return set;
 }

@@ -145,7 +145,7 @@ Status PinGuard::End(CK_RV rv) {
     if (record.unresolved > 0) --record.unresolved;
     if (IsRefusal(rv)) record.refused = cryptoki::RvName(rv);
   }
-  const Status written = WriteRecord(record_, record);
+  Status written = WriteRecord(record_, record);
   // Not by closing alone: a process that was forked meanwhile holds the same lock.
   if (lock_) ::flock(lock_.get(), LOCK_UN);
   lock_.Reset();
