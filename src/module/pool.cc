@@ -51,8 +51,7 @@ bool Pool::Give(Connection& connection, int fd) {
   if (fstat(fd, &identity) != 0) return false;
   connection.device = identity.st_dev;
   connection.inode = identity.st_ino;
-  std::atomic_thread_fence(std::memory_order_release);
-  connection.fd = fd;
+  std::atomic_ref(connection.fd).store(fd, std::memory_order_release);
   return true;
 }
 
