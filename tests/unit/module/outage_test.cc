@@ -124,15 +124,14 @@ TEST_F(Outages, CostTheProcessOneBudget) {
     });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_LT(Clock::now() - start, milliseconds(900)) << "160 calls together";
+  EXPECT_LT(Clock::now() - start, seconds(10)) << "with a budget each, 20 s in each thread";
   broker_.Start();
   EXPECT_EQ(SignNow(), CKR_OK) << "the first connection closes the breaker";
   broker_.Kill();
   EXPECT_GE(Timed(CKR_DEVICE_ERROR), milliseconds(900)) << "and a new outage has its own budget";
 }
 
-// Threads that wait at the same time spend the same second.
-TEST_F(Outages, AreSharedByThreads) {
+TEST_F(Outages, AreWaitedForByAllThreadsSideBySide) {
   StartAndFind();
   broker_.Kill();
   const auto start = Clock::now();
@@ -141,7 +140,7 @@ TEST_F(Outages, AreSharedByThreads) {
     threads.emplace_back([this] { EXPECT_EQ(SignDigest(Open(), handle_).rv, CKR_DEVICE_ERROR); });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_LT(Clock::now() - start, seconds(4));
+  EXPECT_LT(Clock::now() - start, seconds(6)) << "one after the other, 8 s";
 }
 
 // A broker that greets everyone, and then ends: over a bug, or because its supervisor restarts it
@@ -155,7 +154,7 @@ TEST_F(Outages, IncludeABrokerThatOnlyGreets) {
   EXPECT_GE(Timed(CKR_DEVICE_ERROR), milliseconds(900));
   const auto start = Clock::now();
   for (int i = 0; i < 20; ++i) EXPECT_EQ(SignNow(), CKR_DEVICE_ERROR);
-  EXPECT_LT(Clock::now() - start, milliseconds(900)) << "20 calls together";
+  EXPECT_LT(Clock::now() - start, seconds(10)) << "with a budget each, 20 s";
   broker_.SetScript(nullptr);
   EXPECT_EQ(SignNow(), CKR_OK);
   broker_.SetScript([](const BrokerRequest& request) {
