@@ -23,7 +23,7 @@
 #   listener_uid NAME      the number of a user inside the root, for a listener's users
 
 # How long a server may take to answer or to end. It is a limit, not a wait.
-LISTENER_DEADLINE_S=${LISTENER_DEADLINE_S:-30}
+LISTENER_DEADLINE_S=${LISTENER_DEADLINE_S:-180}
 
 listener_uid() { awk -F: -v name="$1" '$1 == name { print $3 }' "$LISTENER_ROOT/etc/passwd"; }
 
@@ -127,8 +127,8 @@ listener_pids() {
   done
 }
 
-# SIGTERM to the main process; when that does not end it, SIGKILL to the supervisor, which the kernel
-# passes on (unshare --kill-child). No other process is signalled.
+# SIGTERM to the main process; when that does not end it, SIGKILL to it and to the supervisor. No other
+# process is signalled.
 stop_listener() {
   local dir=$1 main supervisor end=$((SECONDS + LISTENER_DEADLINE_S))
   supervisor=$(listener_supervisor "$dir") || supervisor=''
@@ -137,6 +137,9 @@ stop_listener() {
     if [[ -n $main ]]; then kill "$main" 2>/dev/null || true; fi
     while listener_runs "$dir" && ((SECONDS < end)); do listener_pause; done
     if listener_runs "$dir" && [[ -n $(listener_supervisor "$dir") ]]; then
+      # The namespace's first process: all in it end with it. The kernel forgets --kill-child's signal
+      # when a process changes its user, as Postfix's master does, so the supervisor alone is not enough.
+      if [[ -n $main ]]; then kill -9 "$main" 2>/dev/null || true; fi
       kill -9 "$supervisor" 2>/dev/null || true
       printf 'the server in %s had to be killed\n' "$dir" >&2
     fi

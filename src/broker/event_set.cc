@@ -107,12 +107,13 @@ bool EventSet::Adopt(std::unique_ptr<Connection> connection) {
 
 // The event may be with another thread before epoll_ctl has returned here, and epoll is no
 // synchronisation that the C++ memory model knows of: the connection's mutex is, and Wait takes it.
-// The mutex is free again before the event can come, so that nobody has to wait for it.
+// It is held over epoll_ctl, which still looks at the descriptor when the event may be out already.
 void EventSet::Arm(Connection& connection) {
   bool armed = false;
-  { std::lock_guard turn(connection.turn); }
-  if (!connection.doomed.load(std::memory_order_acquire)) {
-    armed = Control(epoll_.get(), EPOLL_CTL_MOD, connection.fd.get(), kOnce, WordOf(connection));
+  {
+    std::lock_guard turn(connection.turn);
+    armed = !connection.doomed.load(std::memory_order_acquire) &&
+            Control(epoll_.get(), EPOLL_CTL_MOD, connection.fd.get(), kOnce, WordOf(connection));
   }
   // Armed, it is another's: it may be gone by now.
   if (!armed) Close(&connection);

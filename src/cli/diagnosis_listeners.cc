@@ -2,6 +2,7 @@
 
 #include "cli/diagnosis.h"
 #include "cli/listener_file.h"
+#include "cli/socket_access.h"
 #include "keybroker/base/process.h"
 
 namespace keybroker::cli {
@@ -23,6 +24,7 @@ std::string ProblemWithListener(const config::Settings& settings, const policy::
              settings.ListenerFile(listener.name).string();
     }
   }
+  if (auto problem = ShutOutText(settings, listener); !problem.empty()) return problem;
   const auto socket = SocketOf(settings, listener);
   if (broker_runs) {
     if (auto problem = ProblemWithSocket(socket); !problem.empty()) return problem;

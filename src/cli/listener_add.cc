@@ -4,6 +4,7 @@
 #include "cli/listener_commands.h"
 #include "cli/listener_file.h"
 #include "cli/listener_text.h"
+#include "cli/socket_access.h"
 #include "keybroker/base/process.h"
 
 namespace keybroker::cli {
@@ -58,6 +59,9 @@ Result<Answer> ListenerAdd(const Invocation& invocation, const ListenerOptions& 
   Answer answer = MakeAnswer("added " + ListenerText(settings, listener) +
                                  "next: keybroker listener bind " + listener.name + " KEY",
                              {{"listener", ListenerJson(settings, listener)}});
+  if (auto text = ShutOutText(settings, listener); !text.empty()) {
+    answer.notes.push_back("warning: " + text);
+  }
   KB_TRY(change.Done({"listener-add", "", "", listener.name}, answer));
   return answer;
 }
