@@ -9,6 +9,7 @@ void AddListener(const Command& root) {
   AddListenerBindings(noun);
   AddListenerViews(noun);
   AddListenerRemove(noun);
+  AddListenerConfig(noun);
 }
 
 }  // namespace keybroker::cli
