@@ -10,6 +10,7 @@ void AddListener(const Command& root) {
   AddListenerViews(noun);
   AddListenerRemove(noun);
   AddListenerConfig(noun);
+  AddListenerCheck(noun);
 }
 
 }  // namespace keybroker::cli

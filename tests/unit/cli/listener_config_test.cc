@@ -51,8 +51,8 @@ std::map<std::string, std::string> Texts(const ConfigFacts& facts) {
 }
 
 class EveryRecipe : public testing::TestWithParam<const Recipe*> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, EveryRecipe, testing::ValuesIn(AllRecipes()), [](const auto& info) {
-  std::string name(info.param->kind);
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryRecipe, testing::ValuesIn(AllRecipes()), [](const auto& one) {
+  std::string name(one.param->kind);
   std::erase(name, '-');
   return name;
 });
