@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# start_stunnel DIR PORT SNIPPETS EC_SNIPPETS: TLS on 127.0.0.1:PORT, and on PORT + 1 with the second
+# folder's key (a service of stunnel's has one), in Debian's jail and as its user.
+
+start_stunnel() {
+  local dir=$1 port=$2 snippets=$3 ec_snippets=$4 conf
+  prepare_jail stunnel "$dir"
+  conf=$(openssl_conf_of "$snippets/systemd.conf")
+  {
+    cat <<CONF
+foreground = yes
+pid =
+chroot = /var/lib/stunnel4
+setuid = stunnel4
+setgid = stunnel4
+output = $dir/log
+debug = info
+sessionCacheSize = 1
+[rsa]
+accept = 127.0.0.1:$port
+connect = 127.0.0.1:9
+CONF
+    cat "$snippets/stunnel.conf"
+    printf '[ec]\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:9\n' "$((port + 1))"
+    cat "$ec_snippets/stunnel.conf"
+  } >"$dir/stunnel.conf"
+  listener_launch "$dir" ${conf:+"OPENSSL_CONF=$conf"} stunnel4 "$dir/stunnel.conf"
+  listener_await "$dir" "$port"
+}

@@ -1,0 +1,6 @@
+# shellcheck shell=bash
+# Postfix: each smtpd reads the key as root, enters Debian's jail, and signs as postfix.
+kind=postfix users=(root postfix) signer=postfix jail=postfix
+targets=("postfix:$base_port:smtp:rsa,ec" "postfix-implicit:$((base_port + 1)):smtps:rsa,ec")
+start() { start_postfix "$1" "$2" "$3" "$(($2 + 1))"; }
+reload() { reload_postfix "$1"; }
