@@ -45,6 +45,8 @@ prepare_jail() {
   mkdir -p "$dir"
   if [[ ! -d $dir/jail ]]; then
     cp -a "$LISTENER_ROOT$path" "$dir/jail"
+    # Debian gives stunnel's jail to stunnel4, who could then replace the broker's socket in it.
+    chown root: "$dir/jail"
     printf '%s\n' "$path" >"$dir/jail.path"
   fi
 }
@@ -153,25 +155,38 @@ listener_pids() {
   done
 }
 
-# SIGTERM to the main process; when that does not end it, SIGKILL to it and to the supervisor. No other
-# process is signalled.
+# listener_catches_sigterm PID: the first process of a pid namespace ignores what it does not catch.
+listener_catches_sigterm() {
+  local caught
+  caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
+  (((16#${caught:-0} >> 14) & 1))
+}
+
+# SIGTERM to the main process, SIGKILL when it does not catch that or when it does not end: then the
+# kernel ends its namespace. unshare's own --kill-child does not reach a process that changed its user.
 stop_listener() {
   local dir=$1 main supervisor end=$((SECONDS + LISTENER_DEADLINE_S))
   supervisor=$(listener_supervisor "$dir") || supervisor=''
   if [[ -n $supervisor ]]; then
     main=$(listener_main "$dir") || main=''
-    if [[ -n $main ]]; then kill "$main" 2>/dev/null || true; fi
+    if [[ -n $main ]]; then
+      if listener_catches_sigterm "$main"; then kill "$main" 2>/dev/null || true; else listener_kill "$dir"; fi
+    fi
     while listener_runs "$dir" && ((SECONDS < end)); do listener_pause; done
-    if listener_runs "$dir" && [[ -n $(listener_supervisor "$dir") ]]; then
-      # The namespace's first process: all in it end with it. The kernel forgets --kill-child's signal
-      # when a process changes its user, as Postfix's master does, so the supervisor alone is not enough.
-      if [[ -n $main ]]; then kill -9 "$main" 2>/dev/null || true; fi
-      kill -9 "$supervisor" 2>/dev/null || true
+    if listener_runs "$dir"; then
+      listener_kill "$dir"
       printf 'the server in %s had to be killed\n' "$dir" >&2
     fi
     wait "$supervisor" 2>/dev/null || true
   fi
   rm -f "$dir/supervisor" "$dir/pid"
+}
+
+# listener_kill DIR: SIGKILL to the main process, or to the supervisor that has none yet.
+listener_kill() {
+  local victim
+  victim=$(listener_main "$1") && [[ -n $victim ]] || victim=$(listener_supervisor "$1") || return 0
+  if [[ -n $victim ]]; then kill -9 "$victim" 2>/dev/null || true; fi
 }
 
 for listener_file in "$(dirname -- "${BASH_SOURCE[0]}")"/listeners/*.sh; do

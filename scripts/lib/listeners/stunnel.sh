@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# start_stunnel DIR PORT SNIPPETS EC_SNIPPETS: TLS on 127.0.0.1:PORT, and on PORT + 1 with the second
-# folder's key (a service of stunnel's has one), in Debian's jail and as its user.
+# start_stunnel DIR PORT SNIPPETS EC_SNIPPETS BACKEND_PORT: TLS on 127.0.0.1:PORT, and on PORT + 1 with
+# the second folder's key (a service of stunnel's has one), before whatever listens on BACKEND_PORT; in
+# Debian's jail and as its user.
 
 start_stunnel() {
-  local dir=$1 port=$2 snippets=$3 ec_snippets=$4 conf
+  local dir=$1 port=$2 snippets=$3 ec_snippets=$4 backend_port=$5 conf
   prepare_jail stunnel "$dir"
   conf=$(openssl_conf_of "$snippets/systemd.conf")
   {
@@ -13,15 +14,15 @@ pid =
 chroot = /var/lib/stunnel4
 setuid = stunnel4
 setgid = stunnel4
-output = $dir/log
 debug = info
 sessionCacheSize = 1
 [rsa]
 accept = 127.0.0.1:$port
-connect = 127.0.0.1:9
+connect = 127.0.0.1:$backend_port
 CONF
     cat "$snippets/stunnel.conf"
-    printf '[ec]\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:9\n' "$((port + 1))"
+    printf '[ec]\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n' "$((port + 1))" \
+      "$backend_port"
     cat "$ec_snippets/stunnel.conf"
   } >"$dir/stunnel.conf"
   listener_launch "$dir" ${conf:+"OPENSSL_CONF=$conf"} stunnel4 "$dir/stunnel.conf"

@@ -60,6 +60,7 @@ check_broker_away() {
   loop_event "broker kept away"
   keep_broker_away
   loop_await_failure "${all_labels[@]}" witness
+  loop_mending
   let_broker_back
   loop_back
   loop_await 9 "${all_labels[@]}" witness
@@ -85,6 +86,7 @@ check_unbound() {
   for other in witness ${second:+"${second_targets[@]%%:*}"}; do
     (($(loop_failed "$other") == 0)) || fail "$other noticed that another listener lost its binding"
   done
+  loop_mending
   must keybroker listener bind server "$name"
   must keybroker reload
   loop_back

@@ -7,11 +7,12 @@
 #   loop_await COUNT LABEL...       until each has COUNT further handshakes
 #   loop_await_failure LABEL...     until each has failed since the last loop_event
 #   loop_event WHAT                 something is done now
+#   loop_mending                    now begins what ends it; it heals from here, or from the event
 #   loop_back                       what was done is over: from now on nothing may fail
 #   loop_report LABEL...            prints a row for each, fails when a handshake failed after loop_back
 #   loop_failed LABEL               how many failed since loop_event
 
-loop_pid='' loop_what='' loop_down=0 loop_up=0
+loop_pid='' loop_what='' loop_down=0 loop_mend=0 loop_up=0
 
 now_ns() { date +%s%N; }
 
@@ -46,8 +47,10 @@ loop_await() {
 loop_event() {
   loop_what=$1
   loop_down=$(now_ns)
+  loop_mend=$loop_down
   loop_up=$loop_down
 }
+loop_mending() { loop_mend=$(now_ns); }
 loop_back() { loop_up=$(now_ns); }
 
 loop_failed() {
@@ -66,7 +69,7 @@ loop_await_failure() {
 }
 
 # The columns: server, what was done, handshakes tried since, failed before it was over and after,
-# milliseconds of the longest, and until the first success after which none failed.
+# milliseconds of the longest, and from loop_mending until the first success after which none failed.
 loop_header() {
   printf '%-18s %-22s %6s %11s %12s %10s %8s\n' server event tried "failed down" "failed after" \
     "longest ms" "heal ms"
@@ -75,16 +78,16 @@ loop_header() {
 loop_report() {
   local label row
   for label in "$@"; do
-    row=$(awk -v label="$label" -v down="$loop_down" -v up="$loop_up" '
+    row=$(awk -v label="$label" -v down="$loop_down" -v mend="$loop_mend" -v up="$loop_up" '
       $1 != label || $3 < down { next }
       {
         tried++
         longest = $3 - $2 > longest ? $3 - $2 : longest
-        if ($4 == "ok") { if (!healed) healed = $3; next }
+        if ($4 == "ok") { if (!healed || healed < mend) healed = $3; next }
         healed = 0
         if ($2 >= up) after++; else before++
       }
-      END { printf "%d %d %d %d %d", tried, before, after, longest / 1e6, healed ? (healed - down) / 1e6 : -1 }
+      END { printf "%d %d %d %d %d", tried, before, after, longest / 1e6, (healed > mend ? (healed - mend) / 1e6 : 0) }
     ' "$work/loop.txt")
     # shellcheck disable=SC2086
     printf '%-18s %-22s %6s %11s %12s %10s %8s\n' "$label" "$loop_what" $row | tee -a "$table"

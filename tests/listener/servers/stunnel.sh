@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # stunnel in Debian's jail: one process reads the key as root and signs as stunnel4. A service for
 # each key.
-kind=stunnel users=(root stunnel4) signer=stunnel4 jail=stunnel one_key=yes
+kind=stunnel users=(root stunnel4) signer=stunnel4 jail=stunnel
 targets=("stunnel-rsa:$base_port:https:rsa" "stunnel-ec:$((base_port + 1)):https:ec")
-start() { start_stunnel "$1" "$2" "$3" "$3.ec"; }
+start() { start_stunnel "$1" "$2" "$3" "$3.ec" 24520; }
+mkdir "$work/empty"
+python3 -m http.server --bind 127.0.0.1 --directory "$work/empty" 24520 >"$work/backend.log" 2>&1 &
+backend_pid=$!
+stop_backend() { stop_child "$backend_pid"; }
+at_exit stop_backend
