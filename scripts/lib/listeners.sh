@@ -69,11 +69,19 @@ listener_enter() {
     mount -t overlay -o "lowerdir=$root,upperdir=$dir/top/upper,workdir=$dir/top/work" \
       listener "$dir/top/root" 2>/dev/null || cp -a "$root/." "$dir/top/root/"
     root=$dir/top/root
-    for mounted in /dev "$dir" "${@:1:count}"; do
+    mount -t tmpfs -o mode=755 dev "$root/dev"
+    for mounted in null zero full random urandom tty; do
+      touch "$root/dev/$mounted"
+      mount --bind "/dev/$mounted" "$root/dev/$mounted"
+    done
+    for mounted in "$dir" "${@:1:count}"; do
       mkdir -p "$root$mounted"
       mount --rbind "$mounted" "$root$mounted"
     done
     mount -t proc proc "$root/proc"
+    ln -s /proc/self/fd "$root/dev/fd"
+    ln -s fd/1 "$root/dev/stdout"
+    ln -s fd/2 "$root/dev/stderr"
     if [[ -d $dir/jail ]]; then mount --bind "$dir/jail" "$root$(cat "$dir/jail.path")"; fi
     shift "$count"
     exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
@@ -116,9 +124,9 @@ listener_runs() {
   supervisor=$(cat "$1/supervisor" 2>/dev/null) && listener_alive "$supervisor"
 }
 
-# openssl_conf_of FILE: the OPENSSL_CONF that a systemd drop-in sets, as this is how a unit would start
-# the server; empty when there is no such file.
-openssl_conf_of() { sed -n 's/^Environment=OPENSSL_CONF=//p' "$1" 2>/dev/null || true; }
+# unit_environment SNIPPETS: the NAME=VALUE words that the systemd drop-in there sets, for this is how a
+# unit would start the server; none when there is no drop-in.
+unit_environment() { sed -n 's/^Environment=//p' "$1/systemd.conf" 2>/dev/null || true; }
 
 # listener_pause: a moment, without a process for it.
 listener_pause() { read -rt 0.05 <> <(:) || true; }
@@ -135,7 +143,7 @@ listener_await() {
   done
   {
     printf 'the server in %s does not answer on port %s. It said:\n' "$dir" "$port"
-    tail -n 30 "$dir/output" "$dir/log"
+    tail -n 30 "$dir/output" "$dir"/*log
   } >&2 2>/dev/null
   stop_listener "$dir"
   return 1

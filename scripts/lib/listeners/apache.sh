@@ -2,9 +2,10 @@
 # start_apache DIR PORT SNIPPETS [MPM]: HTTPS on 127.0.0.1:PORT; MPM is event (the default) or prefork.
 
 start_apache() {
-  local dir=$1 port=$2 snippets=$3 mpm=${4:-event} conf module
+  local dir=$1 port=$2 snippets=$3 mpm=${4:-event} module
+  local -a environment
   mkdir -p "$dir"
-  conf=$(openssl_conf_of "$snippets/systemd.conf")
+  mapfile -t environment < <(unit_environment "$snippets")
   {
     for module in "mpm_$mpm" authz_core alias ssl; do
       printf 'LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n' "$module" "$module"
@@ -28,7 +29,7 @@ Redirect 404 /
 </VirtualHost>
 CONF
   } >"$dir/apache.conf"
-  listener_launch "$dir" ${conf:+"OPENSSL_CONF=$conf"} apache2 -f "$dir/apache.conf" -D FOREGROUND
+  listener_launch "$dir" "${environment[@]}" apache2 -f "$dir/apache.conf" -D FOREGROUND
   listener_await "$dir" "$port"
 }
 

@@ -4,12 +4,13 @@
 
 start_gnutls_serv() {
   local dir=$1 port=$2 snippets=$3
-  local -a options
+  local -a options environment
   mkdir -p "$dir"
   mapfile -t options < <(sed -n "s|^#   \(/.*\)|--x509certfile=\1|p; s|^#   \(pkcs11:.*\)|--x509keyfile=\1|p" \
     "$snippets/generic-gnutls.conf")
+  mapfile -t environment < <(unit_environment "$snippets")
   # shellcheck disable=SC2016  # expands inside the root
-  listener_launch "$dir" sh -c '
+  listener_launch "$dir" "${environment[@]}" sh -c '
     mkdir -p /etc/pkcs11/modules
     cp "$1/keybroker.module" /etc/pkcs11/modules/
     shift

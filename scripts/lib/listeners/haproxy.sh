@@ -3,11 +3,12 @@
 # MODE is worker (-W, as Debian's unit runs it, the default) or single.
 
 start_haproxy() {
-  local dir=$1 port=$2 snippets=$3 mode=${4:-worker} conf
+  local dir=$1 port=$2 snippets=$3 mode=${4:-worker}
+  local -a environment
   local -a how=(-db)
   if [[ $mode == worker ]]; then how=(-W); fi
   prepare_jail haproxy "$dir"
-  conf=$(openssl_conf_of "$snippets/systemd.conf")
+  mapfile -t environment < <(unit_environment "$snippets")
   {
     cat <<CONF
 global
@@ -32,7 +33,7 @@ CONF
   } >"$dir/haproxy.cfg"
   # DIR/log is what it says on stderr: in a jail there is no syslog.
   : >"$dir/log"
-  listener_launch "$dir" ${conf:+"OPENSSL_CONF=$conf"} sh -c 'log=$1; shift; exec "$@" 2>>"$log"' \
+  listener_launch "$dir" "${environment[@]}" sh -c 'log=$1; shift; exec "$@" 2>>"$log"' \
     sh "$dir/log" haproxy "${how[@]}" -f "$dir/haproxy.cfg"
   listener_await "$dir" "$port"
 }

@@ -3,9 +3,10 @@
 # included beside that server: further virtual hosts.
 
 start_nginx() {
-  local dir=$1 port=$2 snippets=$3 conf
+  local dir=$1 port=$2 snippets=$3
+  local -a environment
   mkdir -p "$dir"
-  conf=$(openssl_conf_of "$snippets/systemd.conf")
+  mapfile -t environment < <(unit_environment "$snippets")
   touch "$dir/more.conf"
   cat >"$dir/nginx.conf" <<CONF
 user www-data;
@@ -28,7 +29,7 @@ http {
   include $dir/more.conf;
 }
 CONF
-  listener_launch "$dir" ${conf:+"OPENSSL_CONF=$conf"} nginx -e "$dir/log" -c "$dir/nginx.conf"
+  listener_launch "$dir" "${environment[@]}" nginx -e "$dir/log" -c "$dir/nginx.conf"
   listener_await "$dir" "$port"
 }
 

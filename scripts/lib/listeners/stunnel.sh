@@ -4,9 +4,10 @@
 # Debian's jail and as its user.
 
 start_stunnel() {
-  local dir=$1 port=$2 snippets=$3 ec_snippets=$4 backend_port=$5 conf
+  local dir=$1 port=$2 snippets=$3 ec_snippets=$4 backend_port=$5
+  local -a environment
   prepare_jail stunnel "$dir"
-  conf=$(openssl_conf_of "$snippets/systemd.conf")
+  mapfile -t environment < <(unit_environment "$snippets")
   {
     cat <<CONF
 foreground = yes
@@ -25,6 +26,6 @@ CONF
       "$backend_port"
     cat "$ec_snippets/stunnel.conf"
   } >"$dir/stunnel.conf"
-  listener_launch "$dir" ${conf:+"OPENSSL_CONF=$conf"} stunnel4 "$dir/stunnel.conf"
+  listener_launch "$dir" "${environment[@]}" stunnel4 "$dir/stunnel.conf"
   listener_await "$dir" "$port"
 }

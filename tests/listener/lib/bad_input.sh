@@ -2,7 +2,7 @@
 # What a server says, in its own log, when something of its is wrong. Source it after server.sh.
 
 # server_log DIR: what the server wrote anywhere.
-server_log() { cat "$1/log" "$1/output" 2>/dev/null || true; }
+server_log() { cat "$1"/*log "$1/output" 2>/dev/null || true; }
 
 # handshake_fails FIRST_PORT: none succeeds with the server there.
 handshake_fails() {

@@ -19,7 +19,7 @@ exit_functions=()
 say() { printf '%s\n' "$*"; }
 fail() {
   printf 'FAILED: %s\n' "$*" >&2
-  tail -n 12 "$work"/{run,held,loop,search,handshake}.log "$work"/*/log "$work"/*/output >&2 2>/dev/null || true
+  tail -n 12 "$work"/{run,held,loop,search,handshake}.log "$work"/*/*log "$work"/*/output >&2 2>/dev/null || true
   exit 1
 }
 # must COMMAND...: quiet when it succeeds.

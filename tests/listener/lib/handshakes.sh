@@ -15,7 +15,7 @@ handshake() {
   shift 2
   said=$(OPENSSL_CONF=/dev/null timeout 30 openssl s_client -connect "127.0.0.1:$port" \
     -servername "$name" -CAfile "$work/ca/ca.crt" -verify_return_error -verify_hostname "$name" \
-    -sigalgs "$signatures" "$@" 2>&1 </dev/null) && grep -q 'Verify return code: 0' <<<"$said" && return
+    -sigalgs "$signatures" "$@" 2>&1 </dev/null | tr -d '\0') && grep -q 'Verify return code: 0' <<<"$said" && return
   printf '%s\n' "$said" >"$work/handshake.log"
   return 1
 }

@@ -31,7 +31,12 @@ CONF
     nginx | apache | haproxy | stunnel | nnrpd)
       printf '[Service]\nEnvironment=OPENSSL_CONF=%s/openssl.cnf\n' "$dir" >"$dir/systemd.conf"
       ;;
+    generic-gnutls)
+      printf '[Service]\nEnvironment=KEYBROKER_SOCKET=%s\n' "$socket" >"$dir/systemd.conf"
+      ;;
   esac
+  # nnrpd refuses a key file that everybody can read. news is 9 in every Debian.
+  if [[ $kind == nnrpd ]]; then chmod 640 "$dir"/*.pem && chgrp 9 "$dir"/*.pem; fi
   snippet_text "$kind" "$dir" >"$dir/$kind.conf"
 }
 snippet_text() {
@@ -61,6 +66,8 @@ CONF
       ;;
     nnrpd) printf 'tlscertfile: %s\ntlskeyfile: %s\n' "${refs[0]}" "${refs[0]}" ;;
     exim)
+      # Exim empties its environment, and GnuTLS does not pass x-init-reserved on.
+      printf 'keep_environment =\nadd_environment = KEYBROKER_SOCKET=%s\n' "$socket"
       printf 'tls_certificate = <| %s | %s\n' "${refs[@]}"
       printf 'tls_privatekey = <| %s | %s\n' "${uris[@]}"
       ;;
