@@ -43,6 +43,7 @@ prepare() {
 
 main() {
   prepare
+  prepare_more
   start_server
   check_handshakes
   check_identity
@@ -50,10 +51,11 @@ main() {
   check_jail
   check_present_user
   check_faults
+  extra_checks
   check_start_without_broker
   check_bad_input
   say "$server${variant:+ ($variant)}: all of it in $SECONDS s"
 }
 
-if [[ -n ${KB_TEST_STEP-} ]]; then main() { prepare; start_server; $KB_TEST_STEP; }; fi
+if [[ -n ${KB_TEST_STEP-} ]]; then main() { prepare; prepare_more; start_server; $KB_TEST_STEP; }; fi
 main

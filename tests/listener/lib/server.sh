@@ -8,6 +8,11 @@
 #   start DIR PORT SNIPPETS, and reload DIR where it can
 #   jail            when it chroots: the word for prepare_jail
 #   one_key         "yes": it serves one key, of $type
+#   without_broker  "recovers" when it starts without a broker, and signs once that is there; else it fails
+#   away_says       what is then in its log
+#   silent_says     all that its log says, whatever is wrong with the key
+#   after_outage    a function: what its operator has to do after the broker was away
+#   prepare_more, extra_checks    functions: before it starts; what only this server is tested for
 #   second, second_signer, second_targets    when it serves a second listener, its name and the same of it
 #
 # and here are
@@ -18,9 +23,14 @@
 #   start_server              or fails
 #   labels, all_labels        of the first listener's targets, and of all
 
-readonly base_port=24500
+# Each test of the build has ports of its own, 300 of them.
+readonly base_port=${KB_LISTENER_PORT:-24500}
 jail='' one_key=no second='' second_signer='' library=openssl type=rsa
 second_targets=()
+without_broker=fails away_says='keybroker engine::broker away' silent_says=''
+after_outage() { :; }
+prepare_more() { :; }
+extra_checks() { :; }
 dir=$work/server
 snippets=$work/snippets
 # shellcheck source=/dev/null

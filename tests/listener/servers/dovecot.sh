@@ -2,7 +2,7 @@
 # Dovecot: imap-login and pop3-login load the key and sign as dovenull, a listener for each. Variant
 # "each": service_count 1, a process for each connection; "pooled": service_count 0, and pop3-login
 # under a user of its own.
-kind=dovecot users=(dovenull) signer=dovenull
+kind=dovecot users=(dovenull) signer=dovenull without_broker=recovers
 second=pop3 second_signer=dovenull service_count=1 pop3_user=dovenull
 if [[ $variant == pooled ]]; then
   # A number, for the user is made when the server starts.
