@@ -33,6 +33,7 @@ CONF
   } >"$dir/haproxy.cfg"
   # DIR/log is what it says on stderr: in a jail there is no syslog.
   : >"$dir/log"
+  # shellcheck disable=SC2016  # expands inside the root
   listener_launch "$dir" "${environment[@]}" sh -c 'log=$1; shift; exec "$@" 2>>"$log"' \
     sh "$dir/log" haproxy "${how[@]}" -f "$dir/haproxy.cfg"
   listener_await "$dir" "$port"

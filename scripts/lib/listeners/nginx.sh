@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# start_nginx DIR PORT SNIPPETS: HTTPS on 127.0.0.1:PORT. DIR/more.conf, when there is one, is
+# start_nginx DIR PORT SNIPPETS [WORKERS]: HTTPS on 127.0.0.1:PORT. DIR/more.conf, when there is one, is
 # included beside that server: further virtual hosts.
 
 start_nginx() {
-  local dir=$1 port=$2 snippets=$3
+  local dir=$1 port=$2 snippets=$3 workers=${4:-2}
   local -a environment
   mkdir -p "$dir"
   mapfile -t environment < <(unit_environment "$snippets")
   touch "$dir/more.conf"
   cat >"$dir/nginx.conf" <<CONF
 user www-data;
-worker_processes 2;
+worker_processes $workers;
 daemon off;
 pid $dir/nginx.pid;
 error_log $dir/log notice;

@@ -64,7 +64,23 @@ check_bad_input() {
     openssl) bad_input_openssl ;;
     gnutls) bad_input_gnutls ;;
   esac
+  if [[ -n $jail ]]; then no_socket_in_jail; fi
   say "ok: $server: its own log names each cause"
+}
+
+# The broker does not listen inside this server's jail: it goes on with the connection from before the jail,
+# when it has one, and cannot make another.
+no_socket_in_jail() {
+  local at=$work/bad-jail line
+  start "$at" "$((base_port + 100))" "$snippets" || fail "$server does not start with another jail"
+  handshake_fails "$((base_port + 100))" || true
+  kill_and_await keybrokerd
+  await_serving
+  handshake_fails "$((base_port + 100))" || fail "$server reaches the broker from a jail without a socket"
+  eventually log_matches "$at" "$handshake_says" || fail "$server: its log does not tell of the missing socket"
+  line=$(server_log "$at" | grep -E -m 1 -- "$handshake_says")
+  stop_listener "$at"
+  say "  no socket in the jail: ${line:0:300}"
 }
 
 bad_input_openssl() {

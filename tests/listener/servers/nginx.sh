@@ -2,7 +2,7 @@
 # nginx: the master reads the key as root, its workers sign as www-data.
 kind=nginx users=(root www-data) signer=www-data
 targets=("nginx:$base_port:https:rsa,ec")
-start() { start_nginx "$1" "$2" "$3"; }
+start() { start_nginx "$1" "$2" "$3" "${workers-2}"; }
 reload() { reload_nginx "$1"; }
 
 # A second virtual host with a key in a file: how long its clients wait while the first one's broker is
@@ -21,7 +21,6 @@ server {
 }
 CONF
 }
-# One worker, so that whatever blocks it is seen by every client.
 readonly file_target=file-key-host:$((base_port + 10)):https:ec
 
 # longest LABEL: the milliseconds of its longest handshake since loop_event.
@@ -42,7 +41,10 @@ stall() {
 }
 
 check_other_host() {
-  local broker
+  local broker workers=1
+  # One worker, so that every client sees whatever it waits for.
+  stop_server
+  start_server
   loop_start "${targets[@]}" "$file_target"
   loop_await 3 "${labels[@]}" file-key-host
   loop_event "broker gone"
@@ -60,6 +62,9 @@ check_other_host() {
   loop_await 6 "${labels[@]}" file-key-host
   loop_report "${labels[@]}" file-key-host
   loop_stop
+  stop_server
+  workers=2
+  start_server
   say "ok: nginx: its host with a key in a file goes on while the broker is gone or hangs"
 }
 extra_checks() { check_other_host; }
