@@ -9,8 +9,6 @@ void AddListener(const Command& root) {
   AddListenerBindings(noun);
   AddListenerViews(noun);
   AddListenerRemove(noun);
-  AddListenerConfig(noun);
-  AddListenerCheck(noun);
 }
 
 }  // namespace keybroker::cli
