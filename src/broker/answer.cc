@@ -18,17 +18,18 @@ namespace {
 // Place is a worker's place at a token, given back when the request is done.
 class Place {
  public:
-  Place(TokenGate& gate, TokenGate*& served) : gate_(gate), served_(served) {}
+  Place(std::shared_ptr<TokenGate> gate, std::shared_ptr<TokenGate>& served)
+      : gate_(std::move(gate)), served_(served) {}
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
   ~Place() {
-    gate_.admission().Leave();
-    served_ = &gate_;
+    gate_->admission().Leave();
+    served_ = std::move(gate_);
   }
 
  private:
-  TokenGate& gate_;
-  TokenGate*& served_;
+  std::shared_ptr<TokenGate> gate_;
+  std::shared_ptr<TokenGate>& served_;
 };
 
 bool MayAsk(const View& view, const ipc::Received& received) {
@@ -172,7 +173,7 @@ Worker::Turn Worker::AnswerSign(Connection& connection, const wire::Frame& frame
 Worker::Turn Worker::CarryThrough(Connection& connection, const wire::Header& header,
                                   const wire::SignRequest& request, const ViewKey& key, Deed& deed,
                                   uint64_t deadline_ms) {
-  const Place place(*key.gate, served_);
+  const Place place(key.gate, served_);
   wire::Failure failure{ErrorCode::kUnavailable, 0};
   const bool able =
       std::binary_search(key.mechanisms.begin(), key.mechanisms.end(), request.mechanism);

@@ -17,9 +17,6 @@ namespace {
 
 constexpr int kAcceptsPerTurn = 64;
 
-// How many requests of one connection are served before the others have a turn.
-constexpr int kRequestsPerTurn = 8;
-
 }  // namespace
 
 Worker::Worker(WorkerShare share)
@@ -91,17 +88,9 @@ void Worker::Refuse(Acceptor& acceptor) {
   errno = EMFILE;
 }
 
-// A listener that is busy has often sent its next request before this thread is back from sending
-// the reply: looking once more is cheaper than arming, which would wake another worker for it.
 void Worker::Serve(Connection& connection) {
-  for (int i = 0; i < kRequestsPerTurn; ++i) {
-    if (connection.doomed.load(std::memory_order_acquire)) return End(connection, Turn::kClose);
-    const ipc::Received received = ipc::Receive(connection.fd.get(), receive_);
-    const Turn turn = TryHandle(connection, received);
-    if (turn != Turn::kArm) return End(connection, turn);
-    if (received.kind == ipc::Received::Kind::kNothing) break;
-  }
-  End(connection, Turn::kArm);
+  if (connection.doomed.load(std::memory_order_acquire)) return End(connection, Turn::kClose);
+  End(connection, TryHandle(connection, ipc::Receive(connection.fd.get(), receive_)));
 }
 
 void Worker::End(Connection& connection, Turn turn) {
@@ -111,7 +100,7 @@ void Worker::End(Connection& connection, Turn turn) {
 
 // ServeParked goes on with the requests that waited for the place this worker has given back.
 void Worker::ServeParked() {
-  for (TokenGate* gate = std::exchange(served_, nullptr); gate != nullptr;
+  for (auto gate = std::exchange(served_, nullptr); gate != nullptr;
        gate = std::exchange(served_, nullptr)) {
     auto parked = gate->admission().TakeOne();
     if (!parked) return;

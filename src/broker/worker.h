@@ -81,8 +81,9 @@ class Worker {
   uint64_t seen_version_ = 0;
   std::shared_ptr<const Snapshot> snapshot_;
   std::unordered_map<TokenGate*, std::pair<std::shared_ptr<TokenGate>, TokenLink>> links_;
-  TokenGate* served_ = nullptr;  // the gate this turn gave a place back to
-  UniqueFd spare_;               // given up to accept, and so refuse, when descriptors run out
+  // The gate this turn gave a place back to; owned, as a reload may end its token meanwhile.
+  std::shared_ptr<TokenGate> served_;
+  UniqueFd spare_;  // given up to accept, and so refuse, when descriptors run out
 };
 
 }  // namespace keybroker::broker

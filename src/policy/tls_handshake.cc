@@ -1,7 +1,6 @@
 #include "keybroker/policy/tls_handshake.h"
 
 #include <algorithm>
-#include <optional>
 #include <string_view>
 
 namespace keybroker::policy {
@@ -52,29 +51,58 @@ bool IsServerKeyExchange(Bytes message) {
          (!group->uncompressed || message[kFixed] == 4);
 }
 
-// The length that the DER header at the start of bytes announces for the whole value (X.690 section
-// 8.1.3); nothing when it is no definite length of up to two bytes, as a message here has.
-std::optional<size_t> AnnouncedSize(Bytes bytes) {
-  if (bytes.size() < 2) return std::nullopt;
-  const uint8_t first = bytes[1];
-  if (first < 0x80) return size_t{2} + first;
-  if (first == 0x81 && bytes.size() >= 3) return size_t{3} + bytes[2];
-  if (first == 0x82 && bytes.size() >= 4) return size_t{4} + (size_t{bytes[2]} << 8 | bytes[3]);
-  return std::nullopt;
+// Cursor reads a BER header; past the end it reads zeros and remembers.
+struct Cursor {
+  Bytes bytes;
+  size_t at = 0;
+
+  uint8_t Next() { return at < bytes.size() ? bytes[at++] : (++at, uint8_t{0}); }
+  bool ok() const { return at <= bytes.size(); }
+};
+
+// X.690 section 8.1.2: a universal constructed SEQUENCE or SET, in the low or the high form.
+bool IsSequenceOrSet(Cursor& cursor) {
+  constexpr uint8_t kUniversalConstructed = 0x20;
+  const uint8_t first = cursor.Next();
+  if ((first & 0xe0) != kUniversalConstructed) return false;
+  size_t number = first & 0x1fU;
+  if (number == 0x1f) {
+    number = 0;
+    uint8_t septet = 0x80;
+    while (septet >= 0x80 && cursor.ok() && number < 0x100) {
+      septet = cursor.Next();
+      number = number << 7 | (septet & 0x7fU);
+    }
+  }
+  return number == 16 || number == 17;
 }
 
-// The randoms are the caller's to choose: without this they could be the head of a request.
-bool IsOneDerValue(Bytes message) {
-  constexpr uint8_t kSequence = 0x30;
-  constexpr uint8_t kSet = 0x31;
-  if (message.empty() || (message[0] != kSequence && message[0] != kSet)) return false;
-  return AnnouncedSize(message) == message.size();
+// X.690 section 8.1.3, as lenient parsers read it: leading zeros in a long length, and no length.
+bool EndsWithMessage(Cursor& cursor) {
+  const uint8_t first = cursor.Next();
+  const Bytes all = cursor.bytes;
+  if (first == 0x80) return all.size() >= 2 && all[all.size() - 1] == 0 && all[all.size() - 2] == 0;
+  size_t length = first;
+  if (first > 0x80) {
+    length = 0;
+    for (int left = first & 0x7f; left > 0 && cursor.ok() && length <= all.size(); --left) {
+      length = length << 8 | cursor.Next();
+    }
+  }
+  return cursor.ok() && cursor.at + length == all.size();
+}
+
+// The randoms are the caller's to choose: without this they could be the head of a request. BER and
+// not only DER, because OpenSSL reads a request in either and verifies it as it stands.
+bool IsOneBerValue(Bytes message) {
+  Cursor cursor{message};
+  return IsSequenceOrSet(cursor) && EndsWithMessage(cursor);
 }
 
 }  // namespace
 
 bool IsTlsHandshakeMessage(std::span<const uint8_t> message) {
-  return IsCertificateVerify(message) || (IsServerKeyExchange(message) && !IsOneDerValue(message));
+  return IsCertificateVerify(message) || (IsServerKeyExchange(message) && !IsOneBerValue(message));
 }
 
 }  // namespace keybroker::policy

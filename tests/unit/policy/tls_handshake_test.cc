@@ -110,6 +110,23 @@ TEST(TlsHandshake, IsNoDerValueThatWasMadeToLookLikeOne) {
   }
 }
 
+// OpenSSL reads these as a request too, and verifies the bytes as they stand.
+TEST(TlsHandshake, IsNoBerValueEither) {
+  const auto with_head = [](const Bytes& head, const Bytes& tail) {
+    Bytes forged = ServerKeyExchange(25, 133, 4);
+    std::copy(head.begin(), head.end(), forged.begin());
+    std::copy(tail.begin(), tail.end(), forged.end() - static_cast<long>(tail.size()));
+    return forged;
+  };
+  EXPECT_FALSE(IsTlsHandshakeMessage(with_head({0x30, 0x83, 0, 0, 196}, {})));
+  EXPECT_FALSE(IsTlsHandshakeMessage(with_head({0x30, 0x84, 0, 0, 0, 195}, {})));
+  EXPECT_FALSE(IsTlsHandshakeMessage(with_head({0x30, 0x80}, {0, 0})));
+  EXPECT_FALSE(IsTlsHandshakeMessage(with_head({0x3f, 0x10, 0x81, 197}, {})));
+  EXPECT_FALSE(IsTlsHandshakeMessage(with_head({0x3f, 0x80, 0x11, 0x81, 196}, {})));
+  EXPECT_TRUE(IsTlsHandshakeMessage(with_head({0x30, 0x83, 0, 0, 195}, {})));
+  EXPECT_TRUE(IsTlsHandshakeMessage(with_head({0x30, 0x80}, {0, 1})));
+}
+
 Listener Bound(std::vector<std::vector<std::string>> sets) {
   Listener listener;
   listener.name = "https";
