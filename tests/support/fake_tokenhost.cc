@@ -55,6 +55,9 @@ bool FakeTokenhost::Answer(int fd, const wire::Frame& frame) {
   wire::FrameWriter reply(buffer, header);
   {
     std::lock_guard lock(mutex_);
+    // A process that was killed greets nobody: who connects while the connections are still being
+    // ended one by one would otherwise lose a second request to the same death.
+    if (killed_) return false;
     if (frame.header.type == wire::MessageType::kHello) {
       wire::Encode(wire::HelloReply{wire::kVersion, state_ == wire::TokenState::kReady,
                                     catalogue_.generation, "fake"},
