@@ -24,7 +24,8 @@ using test::Outcome;
 
 constexpr size_t kClients = 8;
 
-// Rounds counts each client's answers, so that a test can wait until every one of them has moved on.
+// Rounds counts each client's answers, so that a test can wait until every one of them has moved
+// on.
 class Rounds {
  public:
   void Count(size_t client) {
