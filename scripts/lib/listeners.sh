@@ -4,20 +4,22 @@
 #   LISTENER_ROOT=$(scripts/listener-root)  the root; it is never written to
 #   LISTENER_MOUNTS=(DIR...)                folders of this machine that the servers see at the same
 #                                           path: module, engine, sockets, references
-#   start_nginx   DIR PORT OPENSSL_CNF REFERENCE...   HTTPS on 127.0.0.1:PORT
-#   start_postfix DIR PORT OPENSSL_CNF REFERENCE...   SMTP with STARTTLS on 127.0.0.1:PORT
-#   stop_listener DIR                                 ends it; silent when it does not run
+#   start_SERVER DIR PORT SNIPPETS...       see scripts/lib/listeners/SERVER.sh
+#   reload_SERVER DIR                       as Debian's unit reloads it, where it can
+#   stop_listener DIR                       ends it; silent when it does not run
 #
 # DIR is the server's own folder, which its users must be able to enter: its configuration, what it
 # wrote to stdout and stderr (DIR/output), its log (DIR/log), and once it answers the pid of its main
-# process (DIR/pid). A REFERENCE file holds the key's reference and then the certificate chain; give
-# one RSA and one EC to serve both. start_* return when the port answers, or fail and print what the
-# server said. Each server lives in mount and pid namespaces of its own, with a memory file system
-# over the root: nothing of it is left when its main process has ended, and nothing else is touched.
+# process (DIR/pid). SNIPPETS is a folder that `keybroker listener config --write` filled: the server
+# includes the file of its kind from it, and that alone makes it use the token's keys. start_* return
+# when the port answers, or fail and print what the server said. Each server lives in mount and pid
+# namespaces of its own, with a memory file system over the root: nothing of it is left when its main
+# process has ended, and nothing else is touched.
 #
-#   prepare_postfix DIR    makes DIR/spool, Postfix's queue folder and jail, before start_postfix
-#                          (which calls it when it was not): a broker that is to listen inside the
-#                          jail (jails = ["DIR/spool"]) starts between the two
+#   prepare_jail SERVER DIR  makes DIR/jail, the folder that the server chroots to, before
+#                            start_SERVER (which calls it when it was not): a broker that is to listen
+#                            inside the jail (jails = ["DIR/jail"]) starts between the two
+#   listener_main DIR      the pid of the main process
 #   listener_pids DIR      the server's processes, one pid a line, to look at
 #   listener_alive PID     whether a process is there and not a zombie
 #   listener_uid NAME      the number of a user inside the root, for a listener's users
@@ -27,9 +29,31 @@ LISTENER_DEADLINE_S=${LISTENER_DEADLINE_S:-180}
 
 listener_uid() { awk -F: -v name="$1" '$1 == name { print $3 }' "$LISTENER_ROOT/etc/passwd"; }
 
+# listener_jail SERVER: the path of the folder that Debian's server chroots to.
+listener_jail() {
+  case $1 in
+    postfix) printf '/var/spool/postfix' ;;
+    haproxy) printf '/var/lib/haproxy' ;;
+    stunnel) printf '/var/lib/stunnel4' ;;
+    *) return 1 ;;
+  esac
+}
+
+prepare_jail() {
+  local dir=$2 path
+  path=$(listener_jail "$1")
+  mkdir -p "$dir"
+  if [[ ! -d $dir/jail ]]; then
+    cp -a "$LISTENER_ROOT$path" "$dir/jail"
+    # Debian gives stunnel's jail to stunnel4, who could then replace the broker's socket in it.
+    chown root: "$dir/jail"
+    printf '%s\n' "$path" >"$dir/jail.path"
+  fi
+}
+
 # listener_enter DIR COMMAND...: becomes unshare(1) whose one child is COMMAND inside the root. DIR and
-# LISTENER_MOUNTS appear in it; DIR/spool, when there is one, as Postfix's queue folder. Call it in a
-# subshell.
+# LISTENER_MOUNTS appear in it; DIR/jail, when there is one, where Debian's server has its jail. Call
+# it in a subshell.
 listener_enter() {
   local dir=$1
   shift
@@ -45,12 +69,20 @@ listener_enter() {
     mount -t overlay -o "lowerdir=$root,upperdir=$dir/top/upper,workdir=$dir/top/work" \
       listener "$dir/top/root" 2>/dev/null || cp -a "$root/." "$dir/top/root/"
     root=$dir/top/root
-    for mounted in /dev "$dir" "${@:1:count}"; do
+    mount -t tmpfs -o mode=755 dev "$root/dev"
+    for mounted in null zero full random urandom tty; do
+      touch "$root/dev/$mounted"
+      mount --bind "/dev/$mounted" "$root/dev/$mounted"
+    done
+    for mounted in "$dir" "${@:1:count}"; do
       mkdir -p "$root$mounted"
       mount --rbind "$mounted" "$root$mounted"
     done
     mount -t proc proc "$root/proc"
-    if [[ -d $dir/spool ]]; then mount --bind "$dir/spool" "$root/var/spool/postfix"; fi
+    ln -s /proc/self/fd "$root/dev/fd"
+    ln -s fd/1 "$root/dev/stdout"
+    ln -s fd/2 "$root/dev/stderr"
+    if [[ -d $dir/jail ]]; then mount --bind "$dir/jail" "$root$(cat "$dir/jail.path")"; fi
     shift "$count"
     exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
   ' listener "$LISTENER_ROOT" "$dir" "${#LISTENER_MOUNTS[@]}" "${LISTENER_MOUNTS[@]}" "$@"
@@ -92,6 +124,10 @@ listener_runs() {
   supervisor=$(cat "$1/supervisor" 2>/dev/null) && listener_alive "$supervisor"
 }
 
+# unit_environment SNIPPETS: the NAME=VALUE words that the systemd drop-in there sets, for this is how a
+# unit would start the server; none when there is no drop-in.
+unit_environment() { sed -n 's/^Environment=//p' "$1/systemd.conf" 2>/dev/null || true; }
+
 # listener_pause: a moment, without a process for it.
 listener_pause() { read -rt 0.05 <> <(:) || true; }
 
@@ -107,7 +143,7 @@ listener_await() {
   done
   {
     printf 'the server in %s does not answer on port %s. It said:\n' "$dir" "$port"
-    tail -n 30 "$dir/output" "$dir/log"
+    tail -n 30 "$dir/output" "$dir"/*log
   } >&2 2>/dev/null
   stop_listener "$dir"
   return 1
@@ -127,20 +163,26 @@ listener_pids() {
   done
 }
 
-# SIGTERM to the main process; when that does not end it, SIGKILL to it and to the supervisor. No other
-# process is signalled.
+# listener_catches_sigterm PID: the first process of a pid namespace ignores what it does not catch.
+listener_catches_sigterm() {
+  local caught
+  caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
+  (((16#${caught:-0} >> 14) & 1))
+}
+
+# SIGTERM to the main process, SIGKILL when it does not catch that or when it does not end: then the
+# kernel ends its namespace. unshare's own --kill-child does not reach a process that changed its user.
 stop_listener() {
   local dir=$1 main supervisor end=$((SECONDS + LISTENER_DEADLINE_S))
   supervisor=$(listener_supervisor "$dir") || supervisor=''
   if [[ -n $supervisor ]]; then
     main=$(listener_main "$dir") || main=''
-    if [[ -n $main ]]; then kill "$main" 2>/dev/null || true; fi
+    if [[ -n $main ]]; then
+      if listener_catches_sigterm "$main"; then kill "$main" 2>/dev/null || true; else listener_kill "$dir"; fi
+    fi
     while listener_runs "$dir" && ((SECONDS < end)); do listener_pause; done
-    if listener_runs "$dir" && [[ -n $(listener_supervisor "$dir") ]]; then
-      # The namespace's first process: all in it end with it. The kernel forgets --kill-child's signal
-      # when a process changes its user, as Postfix's master does, so the supervisor alone is not enough.
-      if [[ -n $main ]]; then kill -9 "$main" 2>/dev/null || true; fi
-      kill -9 "$supervisor" 2>/dev/null || true
+    if listener_runs "$dir"; then
+      listener_kill "$dir"
       printf 'the server in %s had to be killed\n' "$dir" >&2
     fi
     wait "$supervisor" 2>/dev/null || true
@@ -148,82 +190,15 @@ stop_listener() {
   rm -f "$dir/supervisor" "$dir/pid"
 }
 
-start_nginx() {
-  local dir=$1 port=$2 openssl_cnf=$3 reference certificates=''
-  shift 3
-  mkdir -p "$dir"
-  for reference in "$@"; do
-    certificates+="    ssl_certificate $reference; ssl_certificate_key $reference;"$'\n'
-  done
-  cat >"$dir/nginx.conf" <<CONF
-user www-data;
-worker_processes 2;
-daemon off;
-pid $dir/nginx.pid;
-error_log $dir/log notice;
-events { worker_connections 256; }
-http {
-  access_log off;
-  server {
-    listen 127.0.0.1:$port ssl;
-    server_name mail.example.test;
-    ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_session_cache off;
-    ssl_session_tickets off;
-$certificates    location / { return 200 "hello from nginx\n"; }
-  }
-}
-CONF
-  listener_launch "$dir" OPENSSL_CONF="$openssl_cnf" nginx -e "$dir/log" -c "$dir/nginx.conf"
-  listener_await "$dir" "$port"
+# listener_kill DIR: SIGKILL to the main process, or to the supervisor that has none yet.
+listener_kill() {
+  local victim
+  victim=$(listener_main "$1") && [[ -n $victim ]] || victim=$(listener_supervisor "$1") || return 0
+  if [[ -n $victim ]]; then kill -9 "$victim" 2>/dev/null || true; fi
 }
 
-prepare_postfix() {
-  local dir=$1
-  mkdir -p "$dir"
-  if [[ ! -d $dir/spool ]]; then cp -a "$LISTENER_ROOT/var/spool/postfix" "$dir/spool"; fi
-}
-
-# The least Postfix that shakes hands: smtpd in its jail as Debian has it, and what smtpd asks for.
-postfix_configuration() {
-  local dir=$1 port=$2 openssl_cnf=$3
-  shift 3
-  local IFS=,
-  cat >"$dir/postfix/main.cf" <<CONF
-compatibility_level = 3.6
-myhostname = mail.example.test
-mydestination =
-inet_protocols = ipv4
-maillog_file = $dir/log
-maillog_file_prefixes = $dir
-smtpd_peername_lookup = no
-smtpd_tls_security_level = may
-smtpd_tls_chain_files = $*
-smtpd_tls_loglevel = 1
-tls_config_file = $openssl_cnf
-smtpd_relay_restrictions = reject
-alias_maps =
-alias_database =
-CONF
-  cat >"$dir/postfix/master.cf" <<CONF
-127.0.0.1:$port inet n - y - - smtpd
-cleanup unix n - y - 0 cleanup
-tlsmgr unix - - y 1000? 1 tlsmgr
-rewrite unix - - y - - trivial-rewrite
-proxymap unix - - n - - proxymap
-anvil unix - - y - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
-CONF
-}
-
-start_postfix() {
-  local dir=$1 port=$2
-  prepare_postfix "$dir"
-  mkdir -p "$dir/postfix"
-  postfix_configuration "$@"
-  # shellcheck disable=SC2016  # expands inside the root
-  listener_launch "$dir" sh -c '
-    cp "$1"/postfix/*.cf /etc/postfix/ && postfix check && exec /usr/lib/postfix/sbin/master -i
-  ' sh "$dir"
-  listener_await "$dir" "$port"
-}
+for listener_file in "$(dirname -- "${BASH_SOURCE[0]}")"/listeners/*.sh; do
+  # shellcheck source=/dev/null
+  source "$listener_file"
+done
+unset listener_file

@@ -1,4 +1,3 @@
-#include <openssl/crypto.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,6 +5,7 @@
 #include <system_error>
 
 #include "cli/diagnosis.h"
+#include "cli/listener_side.h"
 #include "keybroker/base/process.h"
 
 namespace keybroker::cli {
@@ -34,25 +34,6 @@ void ExamineUser(const std::string& role, const std::string& name, Diagnosis& di
                               "\": useradd --system --no-create-home --shell /usr/sbin/nologin " +
                               name);
   }
-}
-
-// FirstThere gives the given path, else the first candidate that exists, else the last candidate.
-std::filesystem::path FirstThere(const std::filesystem::path& given,
-                                 const std::vector<std::filesystem::path>& candidates) {
-  if (!given.empty()) return given;
-  std::error_code error;
-  for (const auto& candidate : candidates) {
-    if (std::filesystem::exists(candidate, error)) return candidate;
-  }
-  return candidates.back();
-}
-
-std::filesystem::path EnginesDirectory() {
-  // OpenSSL gives `ENGINESDIR: "/usr/lib/..."`.
-  const std::string text = OpenSSL_version(OPENSSL_ENGINES_DIR);
-  const size_t from = text.find('"');
-  const size_t to = text.rfind('"');
-  return from == to ? std::string() : text.substr(from + 1, to - from - 1);
 }
 
 }  // namespace
@@ -99,16 +80,10 @@ void ExamineFiles(const config::Settings& settings, Diagnosis& diagnosis) {
 
 void ExamineListenerSide(const std::filesystem::path& module, const std::filesystem::path& engine,
                          Diagnosis& diagnosis) {
-  std::error_code error;
-  const auto beside =
-      std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib";
-  const auto module_path =
-      FirstThere(module, {beside / "libkeybroker-pkcs11.so", KB_DEFAULT_MODULE_PATH});
-  const auto engine_path = FirstThere(
-      engine, {beside / "engines-3" / "keybroker.so", EnginesDirectory() / "keybroker.so"});
+  const ListenerSide side = FindListenerSide(module, engine);
   const std::string remedy = "install keybroker's libraries, or say where it is with --";
-  Examine("listener module", {module_path, "", false, remedy + "module"}, diagnosis);
-  Examine("OpenSSL engine", {engine_path, "", false, remedy + "engine"}, diagnosis);
+  Examine("listener module", {side.module, "", false, remedy + "module"}, diagnosis);
+  Examine("OpenSSL engine", {side.engine, "", false, remedy + "engine"}, diagnosis);
 }
 
 }  // namespace keybroker::cli

@@ -75,8 +75,12 @@ std::filesystem::path ChainFile(const config::Settings& settings, std::string_vi
 std::filesystem::path ReferenceFile(const config::Settings& settings, std::string_view key,
                                     cryptoki::KeyType type, std::string_view listener) {
   const auto directory = settings.file.parent_path() / "references";
-  const std::string name = FileStem(key) + "." + std::string(cryptoki::KeyTypeName(type)) + ".pem";
+  const std::string name = ReferenceFileName(key, type);
   return listener.empty() ? directory / name : directory / listener / name;
+}
+
+std::string ReferenceFileName(std::string_view key, cryptoki::KeyType type) {
+  return FileStem(key) + "." + std::string(cryptoki::KeyTypeName(type)) + ".pem";
 }
 
 }  // namespace keybroker::cli

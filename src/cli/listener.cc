@@ -9,6 +9,8 @@ void AddListener(const Command& root) {
   AddListenerBindings(noun);
   AddListenerViews(noun);
   AddListenerRemove(noun);
+  AddListenerConfig(noun);
+  AddListenerCheck(noun);
 }
 
 }  // namespace keybroker::cli

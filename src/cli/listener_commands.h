@@ -9,5 +9,7 @@ void AddListenerAdd(const Command& noun);
 void AddListenerBindings(const Command& noun);  // bind, unbind
 void AddListenerViews(const Command& noun);     // list, show
 void AddListenerRemove(const Command& noun);
+void AddListenerConfig(const Command& noun);
+void AddListenerCheck(const Command& noun);
 
 }  // namespace keybroker::cli

@@ -7,10 +7,9 @@
 #include "cli/layout.h"
 #include "cli/listener_file.h"
 #include "cli/output_file.h"
+#include "cli/reference_file.h"
 #include "cli/token_access.h"
-#include "keybroker/base/hex.h"
 #include "keybroker/base/process.h"
-#include "keybroker/credential/reference.h"
 
 namespace keybroker::cli {
 namespace {
@@ -29,27 +28,17 @@ struct WriteOptions {
   bool no_chain = false;
 };
 
-// Target is the key that the reference names.
-struct Target {
-  cryptoki::KeyType type;
-  std::string id_hex;
-};
-
 // FromCurrent needs no token and no PIN: current.toml lists every key that keybroker made.
-Result<std::optional<Target>> FromCurrent(const policy::CurrentKeys& current, const KeyWish& wish) {
-  std::vector<Target> fitting;
-  for (const auto& [entry, id] : current.ids) {
-    if (entry.first != wish.name || (wish.type && *wish.type != entry.second)) continue;
-    if (!wish.id.empty() && wish.id != id) continue;
-    fitting.push_back({entry.second, id});
-  }
-  if (fitting.empty()) return std::optional<Target>();
-  if (fitting.size() == 1) return std::optional(fitting.front());
+Result<std::optional<KeyTarget>> FromCurrent(const policy::CurrentKeys& current,
+                                             const KeyWish& wish) {
+  auto fitting = KnownTargets(current, wish);
+  if (fitting.empty()) return std::optional<KeyTarget>();
+  if (fitting.size() == 1) return std::optional(std::move(fitting.front()));
   return Fail(Malformed(wish.name + " has an RSA and an EC key: say which with --type"));
 }
 
-Result<Target> FromToken(const config::Settings& settings, const WriteOptions& options,
-                         const policy::CurrentKeys& current, const KeyWish& wish) {
+Result<KeyTarget> FromToken(const config::Settings& settings, const WriteOptions& options,
+                            const policy::CurrentKeys& current, const KeyWish& wish) {
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
   KB_ASSIGN(const Json key, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
@@ -58,36 +47,15 @@ Result<Target> FromToken(const config::Settings& settings, const WriteOptions& o
   }));
   const auto type = cryptoki::ParseKeyType(GetText(key, "type"));
   if (!type) return Fail(Internal("the token's process named no key type"));
-  return Target{*type, GetText(key, "id")};
+  return KeyTarget{wish.name, *type, GetText(key, "id")};
 }
 
-Result<Target> FindTarget(const config::Settings& settings, const WriteOptions& options,
-                          const KeyWish& wish) {
+Result<KeyTarget> FindTarget(const config::Settings& settings, const WriteOptions& options,
+                             const KeyWish& wish) {
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto known, FromCurrent(current, wish));
   if (known) return *known;
   return FromToken(settings, options, current, wish);
-}
-
-// Chain is the installed one; none when there is none, or when it is not of this key.
-Result<std::vector<credential::Certificate>> Chain(const config::Settings& settings,
-                                                   const KeyWish& wish, const Target& target,
-                                                   Answer& answer) {
-  const auto file = ChainFile(settings, wish.name, target.type, target.id_hex);
-  const auto text = ReadFile(file);
-  if (!text && text.error().code == ErrorCode::kNotFound) {
-    answer.notes.push_back(
-        "no certificate is installed for this key: the file holds the key alone");
-    return std::vector<credential::Certificate>();
-  }
-  KB_TRY(text);
-  KB_ASSIGN(auto chain, credential::ParseCertificates(*text));
-  KB_ASSIGN(const auto key_id, token::SubjectKeyId(chain.front().spki));
-  if (target.id_hex.size() == 2 * key_id.size() && Hex(key_id) != target.id_hex) {
-    return Fail(Malformed(file.string() + " is not the chain of this key: install the certificate "
-                                          "again"));
-  }
-  return chain;
 }
 
 Result<OutputRights> Rights(const WriteOptions& options) {
@@ -103,17 +71,8 @@ Result<OutputRights> Rights(const WriteOptions& options) {
   return rights;
 }
 
-Result<std::string> Format(const WriteOptions& options, const credential::Reference& reference,
-                           const std::vector<credential::Certificate>& chain) {
-  if (options.format == "engine") return credential::FormatReferenceFile(reference, chain);
-  if (options.format == "provider") return credential::FormatProviderFile(reference, chain);
-  return Fail(Malformed("\"" + options.format +
-                        "\" is not a format: engine (keybroker's OpenSSL "
-                        "engine) or provider (pkcs11-provider)"));
-}
-
 Result<std::string> OutputPath(const config::Settings& settings, const WriteOptions& options,
-                               const Target& target) {
+                               const KeyTarget& target) {
   if (!options.output.empty()) return options.output;
   const auto path = ReferenceFile(settings, options.name, target.type, options.listener);
   if (!options.listener.empty()) {
@@ -127,27 +86,27 @@ Result<Answer> ReferenceWrite(const Invocation& invocation, const WriteOptions& 
   KB_ASSIGN(const KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const OutputRights rights, Rights(options));
   KB_ASSIGN(const auto settings, invocation.Settings());
-  credential::Reference reference;
+  KB_ASSIGN(const ReferenceFormat format, ParseReferenceFormat(options.format));
+  std::string socket;
   if (!options.listener.empty()) {
     KB_ASSIGN(const auto listener, LoadListener(settings, options.listener));
-    reference.socket = SocketOf(settings, listener);
+    socket = SocketOf(settings, listener);
   }
   Answer answer;
-  KB_ASSIGN(const Target target, FindTarget(settings, options, wish));
-  KB_ASSIGN(const auto id, ParseHex(target.id_hex));
-  reference.id.assign(id.begin(), id.end());
+  KB_ASSIGN(const KeyTarget target, FindTarget(settings, options, wish));
   std::vector<credential::Certificate> chain;
   if (!options.no_chain) {
-    KB_ASSIGN(chain, Chain(settings, wish, target, answer));
+    KB_ASSIGN(chain, InstalledChain(settings, target));
+    if (chain.empty()) answer.notes.emplace_back(kNoChain);
   }
-  KB_ASSIGN(const std::string text, Format(options, reference, chain));
+  KB_ASSIGN(const std::string text, FormatReference(target, socket, format, chain));
   KB_ASSIGN(Change change, Change::Begin(settings));
   KB_ASSIGN(const std::string path, OutputPath(settings, options, target));
   const std::string type(cryptoki::KeyTypeName(target.type));
   answer.json = {{"name", wish.name},
                  {"type", type},
                  {"id", target.id_hex},
-                 {"socket", reference.socket},
+                 {"socket", socket},
                  {"format", options.format},
                  {"certificates", chain.size()},
                  {"pem", text}};

@@ -7,202 +7,50 @@
 set -euo pipefail
 
 build=$(realpath -- "$1")
-source_dir=$(realpath -- "$(dirname -- "$0")/../..")
-# shellcheck source=scripts/lib/listeners.sh
-source "$source_dir/scripts/lib/listeners.sh"
+lib=$(realpath -- "$(dirname -- "$0")")/lib
+for part in base stack handshakes snippets; do
+  # shellcheck source=/dev/null
+  source "$lib/$part.sh"
+done
+s_server_pid=''
 
-readonly name=mail.example.test
-readonly types=(rsa ec) versions=(-tls1_2 -tls1_3)
-# A limit for what must come by itself, not a wait.
-readonly deadline_s=60
-work=$(mktemp -d /tmp/kbl.XXXXXX)
-chmod 755 "$work"
-run_pid='' s_server_pid=''
-
-say() { printf '%s\n' "$*"; }
-fail() {
-  printf 'FAILED: %s\n' "$*" >&2
-  tail -n 25 "$work"/*.log "$work"/*/log "$work"/*/output >&2 2>/dev/null || true
-  exit 1
-}
-keybroker() { "$build/bin/keybroker" --config "$work/etc/keybroker.toml" "$@"; }
-# must COMMAND...: quiet when it succeeds.
-must() {
-  local said
-  said=$("$@" 2>&1 </dev/null) || fail "$* said: $said"
-}
-# eventually COMMAND...: until it succeeds, within deadline_s.
-eventually() {
-  local end=$((SECONDS + deadline_s))
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS < end)) || return 1
-    read -rt 0.1 <> <(:) || true
-  done
-}
-
-# stop_child PID: ends a process that this shell started.
-stop_child() {
-  kill "$1" 2>/dev/null || true
-  wait "$1" 2>/dev/null || true
-}
-stop_keybroker() {
-  [[ -n $run_pid ]] || return 0
-  stop_child "$run_pid"
-  run_pid=''
-}
-cleanup() {
+stop_servers() {
   stop_listener "$work/nginx"
   stop_listener "$work/postfix"
   stop_listener "$work/spare"
   [[ -z $s_server_pid ]] || stop_child "$s_server_pid"
-  stop_keybroker
-  [[ $work == /tmp/kbl.?* ]] && rm -rf --one-file-system -- "$work"
 }
-trap cleanup EXIT
-
-# --- a token, two keys, their certificates ---------------------------------------------------------
-make_token() {
-  mkdir -p "$work"/{etc,run,state,token/tokens,ca,spare}
-  printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$work/token/tokens" \
-    >"$work/token/softhsm2.conf"
-  (umask 077 && echo 271828 >"$work/token/pin" && echo 31415926 >"$work/so-pin")
-  local -a users=()
-  if [[ $(id -u) -eq 0 ]]; then
-    chown -R keybroker-token: "$work/token"
-  else
-    users=(--broker-user "$(id -un)" --token-user "$(id -un)")
-  fi
-  must keybroker setup --runtime-dir "$work/run" --state-dir "$work/state" \
-    --profiles-dir "$source_dir/tokens" "${users[@]}"
-  must keybroker token add main --module /usr/lib/softhsm/libsofthsm2.so --label listeners \
-    --profile softhsm2 --env "SOFTHSM2_CONF=$work/token/softhsm2.conf" --pin-file "$work/token/pin"
-  must keybroker token init main --so-pin-file "$work/so-pin"
-}
-
-make_ca() {
-  must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
-    -subj "/CN=Test CA" -keyout "$work/ca/ca.key" -out "$work/ca/ca.crt"
-  printf 'subjectAltName=DNS:%s\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n' \
-    "$name" >"$work/ca/leaf.ext"
-}
-
-# certify TYPE [ID]: a certificate for the key, signed by the test's CA, installed.
-certify() {
-  local type=$1 ca=$work/ca
-  must keybroker request create "$name" --type "$type" ${2:+--id "$2"} -o "$ca/$type.csr"
-  must openssl x509 -req -in "$ca/$type.csr" -CA "$ca/ca.crt" -CAkey "$ca/ca.key" -CAcreateserial \
-    -days 30 -extfile "$ca/leaf.ext" -out "$ca/$type.crt"
-  must keybroker certificate install "$name" "$ca/$type.crt" --type "$type" --ca "$ca/ca.crt"
-}
-
-make_keys() {
-  local type
-  for type in "${types[@]}"; do
-    must keybroker key generate "$name" --type "$type"
-    certify "$type"
-  done
-}
-
-write_openssl_cnf() {
-  cat >"$work/openssl.cnf" <<CONF
-openssl_conf = openssl_init
-[openssl_init]
-engines = engine_section
-[engine_section]
-keybroker = keybroker_section
-[keybroker_section]
-engine_id = keybroker
-dynamic_path = $build/lib/engines-3/keybroker.so
-MODULE_PATH = $build/lib/libkeybroker-pkcs11.so
-init = 1
-CONF
-}
-
-# add_listener NAME WORD...: with its binding and its two references.
-add_listener() {
-  local listener=$1 type
-  must keybroker listener add "$@"
-  must keybroker listener bind "$listener" "$name"
-  for type in "${types[@]}"; do
-    must keybroker reference write "$name" --type "$type" --listener "$listener" \
-      -o "$work/$listener-$type.pem"
-  done
-}
-
-start_keybroker() {
-  "$build/bin/keybroker" --config "$work/etc/keybroker.toml" run >"$work/run.log" 2>&1 </dev/null &
-  run_pid=$!
-  eventually grep -q '^keybroker: ready' "$work/run.log" || fail "keybroker run is not ready"
-}
-
-# --- handshakes ------------------------------------------------------------------------------------
-# handshake PORT TYPE WORD...: a client's, chain and name verified, that accepts signatures of TYPE.
-handshake() {
-  local port=$1 signatures=ECDSA+SHA256 said
-  case $2 in
-    rsa) signatures=RSA-PSS+SHA256:RSA+SHA256 ;;
-    pkcs1) signatures=RSA+SHA256 ;;
-  esac
-  shift 2
-  said=$(OPENSSL_CONF=/dev/null timeout 20 openssl s_client -connect "127.0.0.1:$port" \
-    -servername "$name" -CAfile "$work/ca/ca.crt" -verify_return_error -verify_hostname "$name" \
-    -sigalgs "$signatures" "$@" 2>&1 </dev/null) && grep -q 'Verify return code: 0' <<<"$said"
-}
-
-# all_handshakes SERVER PORT WORD...: both keys, both versions, and RSA PKCS#1 v1.5.
-all_handshakes() {
-  local server=$1 port=$2 type version
-  shift 2
-  for type in "${types[@]}"; do
-    for version in "${versions[@]}"; do
-      handshake "$port" "$type" "$version" "$@" || fail "$server: no $type handshake with $version"
-    done
-  done
-  handshake "$port" pkcs1 -tls1_2 "$@" || fail "$server: no RSA PKCS#1 v1.5 handshake"
-  say "ok: $server: RSA (PSS, PKCS#1 v1.5) and P-256, TLS 1.2 and 1.3, chain and name verified"
-}
+at_exit stop_servers
 
 # --- openssl s_server ------------------------------------------------------------------------------
 test_s_server() {
-  OPENSSL_CONF=$work/openssl.cnf openssl s_server -accept 127.0.0.1:24401 -quiet \
-    -cert "$work/ca/rsa.crt" -key "$work/plain-rsa.pem" \
-    -dcert "$work/ca/ec.crt" -dkey "$work/plain-ec.pem" >"$work/s_server.log" 2>&1 </dev/null &
+  local at=$work/plain-files/$name
+  OPENSSL_CONF=$work/plain-files/openssl.cnf openssl s_server -accept 127.0.0.1:24401 -quiet \
+    -cert "$work/ca/rsa.crt" -key "$at.rsa.pem" \
+    -dcert "$work/ca/ec.crt" -dkey "$at.ec.pem" >"$work/s_server.log" 2>&1 </dev/null &
   s_server_pid=$!
   eventually handshake 24401 ec -tls1_3 || fail "openssl s_server does not start"
-  all_handshakes "openssl s_server" 24401
+  all_handshakes "openssl s_server" 24401 https rsa,ec
   stop_child "$s_server_pid"
   s_server_pid=''
 }
 
 # --- nginx and Postfix -----------------------------------------------------------------------------
 add_root_listeners() {
-  prepare_postfix "$work/postfix"
+  prepare_jail postfix "$work/postfix"
   add_listener https --user root --user "$(listener_uid www-data)" --mode 0666
   add_listener smtp --user root --user "$(listener_uid postfix)" --mode 0666 \
-    --jail "$work/postfix/spool"
+    --jail "$work/postfix/jail"
+  write_snippets https nginx "$work/https-files"
+  write_snippets smtp postfix "$work/smtp-files"
 }
 
-https() { all_handshakes "nginx" 24402; }
-smtp() { all_handshakes "postfix smtpd" 24403 -starttls smtp; }
+https() { all_handshakes "nginx" 24402 https rsa,ec; }
+smtp() { all_handshakes "postfix smtpd" 24403 smtp rsa,ec; }
 
 start_servers() {
-  start_nginx "$work/nginx" 24402 "$work/openssl.cnf" "$work"/https-{rsa,ec}.pem ||
-    fail "nginx does not start"
-  start_postfix "$work/postfix" 24403 "$work/openssl.cnf" "$work"/smtp-{rsa,ec}.pem ||
-    fail "Postfix does not start"
-}
-
-# children PROGRAM: the pids of `keybroker run`'s children of that name.
-children() { pgrep -P "$run_pid" -f "/$1( |\$)"; }
-
-# gone_and_back PROGRAM: kills it and waits for its successor.
-kill_and_await() {
-  local old
-  old=$(children "$1") || fail "$1 does not run"
-  kill -9 "$old"
-  # shellcheck disable=SC2016
-  eventually bash -c 'now=$(pgrep -P "$1" -f "/$2( |\$)") && [[ $now != "$3" ]]' \
-    - "$run_pid" "$1" "$old" || fail "$1 was not started again"
+  start_nginx "$work/nginx" 24402 "$work/https-files" || fail "nginx does not start"
+  start_postfix "$work/postfix" 24403 "$work/smtp-files" || fail "Postfix does not start"
 }
 
 smtpd_pids() {
@@ -297,8 +145,8 @@ print(next(k["id"] for k in json.load(sys.stdin)["keys"] if not k["current"]))')
 test_a_foreign_process_is_refused_with_the_reason() {
   local said listener reason
   while read -r listener reason; do
-    said=$(OPENSSL_CONF=$work/openssl.cnf setpriv --reuid 65534 --regid 65534 --clear-groups \
-      "$build/bin/read_key" "$work/$listener-rsa.pem" 2>&1) && fail "a foreign process has a key"
+    said=$(OPENSSL_CONF=$work/plain-files/openssl.cnf setpriv --reuid 65534 --regid 65534 --clear-groups \
+      "$build/bin/read_key" "$work/$listener-files/$name.rsa.pem" 2>&1) && fail "a foreign process has a key"
     grep -q "^error listener refused: $reason" <<<"$said" || fail "a foreign process was told: $said"
   done <<<"plain this process (uid 65534) may not connect to $work/run/plain/socket
 https the broker refuses this process as listener at $work/run/https/socket"
@@ -323,7 +171,7 @@ test_stopping_a_listener_touches_nothing_else() {
 test_a_server_started_without_broker_says_so() {
   local spare=$work/spare
   stop_keybroker
-  if start_nginx "$spare" 24404 "$work/openssl.cnf" "$work/https-rsa.pem" 2>/dev/null; then
+  if start_nginx "$spare" 24404 "$work/https-files" 2>/dev/null; then
     fail "nginx starts without a broker"
   fi
   grep -q 'keybroker engine::broker away:.*/https/socket' "$spare/log" ||
@@ -336,8 +184,9 @@ main() {
   make_token
   make_ca
   make_keys
-  write_openssl_cnf
+  mkdir "$work/spare"
   add_listener plain --user "$(id -un)"
+  write_snippets plain generic-openssl "$work/plain-files"
   LISTENER_ROOT=$("$source_dir/scripts/listener-root") || status=$?
   case $status in
     0) add_root_listeners ;;

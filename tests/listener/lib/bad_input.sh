@@ -1,0 +1,146 @@
+# shellcheck shell=bash
+# What a server says, in its own log, when something of its is wrong. Source it after server.sh.
+
+# server_log DIR: what the server wrote anywhere.
+server_log() { cat "$1"/*log "$1/output" 2>/dev/null || true; }
+
+# handshake_fails FIRST_PORT: none succeeds with the server there.
+handshake_fails() {
+  local label port_of_it protocol its_types
+  local -a words
+  IFS=: read -r label port_of_it protocol its_types <<<"${targets[0]}"
+  mapfile -t words < <(s_client_words "$protocol")
+  ! handshake "$((port_of_it - base_port + $1))" "${its_types%,*}" -tls1_3 "${words[@]}"
+}
+
+# spoiled_files CASE: a copy of the snippets for that case.
+spoiled_files() {
+  local to=$work/bad-$1-files part
+  for part in '' .ec .second; do
+    if [[ -d $snippets$part ]]; then
+      cp -a "$snippets$part" "$to$part"
+      find "$to$part" -type f -exec sed -i "s|$snippets|$to|g" {} +
+    fi
+  done
+}
+
+# says CASE PATTERN: starts the server with that case's files; no handshake may succeed, and what it
+# logged must match.
+says() {
+  local at=$work/bad-$1 line
+  if start "$at" "$((base_port + 100))" "$at-files" 2>/dev/null; then
+    handshake_fails "$((base_port + 100))" || fail "$server: a handshake succeeds with $1"
+    eventually log_matches "$at" "$2" || true
+  fi
+  stop_listener "$at"
+  line=$(server_log "$at" | grep -E -m 1 -- "$2") || {
+    server_log "$at" >&2
+    fail "$server: its log does not tell of $1"
+  }
+  say "  $1: $(grep -oE "error:.*|$2.*" <<<"$line" | cut -c1-300 | head -n 1)"
+}
+listener_gone() { ! listener_runs "$1"; }
+log_matches() { server_log "$1" | grep -qE -- "$2"; }
+
+spoil_references() {
+  local file
+  for file in "$work/bad-$1-files"*/"$name".*.pem; do
+    must "$source_dir/tests/listener/spoil_reference.py" "$1" "$file"
+  done
+}
+
+# change_files CASE SED_SCRIPT FILE...
+change_files() {
+  local case=$1 script=$2 file
+  shift 2
+  for file in "$@"; do
+    find "$work" -path "$work/bad-$case-files*/$file" -exec sed -i "$script" {} +
+  done
+}
+
+check_bad_input() {
+  stop_server
+  case $library in
+    openssl) bad_input_openssl ;;
+    gnutls) bad_input_gnutls ;;
+  esac
+  if [[ -n $jail ]]; then no_socket_in_jail; fi
+  say "ok: $server: its own log names each cause"
+}
+
+# The broker does not listen inside this server's jail: it goes on with the connection from before the jail,
+# when it has one, and cannot make another.
+no_socket_in_jail() {
+  local at=$work/bad-jail line
+  start "$at" "$((base_port + 100))" "$snippets" || fail "$server does not start with another jail"
+  handshake_fails "$((base_port + 100))" || true
+  kill_and_await keybrokerd
+  await_serving
+  handshake_fails "$((base_port + 100))" || fail "$server reaches the broker from a jail without a socket"
+  eventually log_matches "$at" "$handshake_says" || fail "$server: its log does not tell of the missing socket"
+  line=$(server_log "$at" | grep -E -m 1 -- "$handshake_says")
+  stop_listener "$at"
+  say "  no socket in the jail: ${line:0:300}"
+}
+
+bad_input_openssl() {
+  local how
+  for how in truncated foreign-oid other-id no-openssl-conf no-module no-pkcs11; do
+    spoiled_files "$how"
+  done
+  spoil_references truncated
+  says truncated "${silent_says:-unsupported}"
+  spoil_references foreign-oid
+  says foreign-oid "${silent_says:-unsupported}"
+  spoil_references other-id
+  says other-id "${silent_says:-keybroker engine::key not found}"
+  change_files no-openssl-conf "s|OPENSSL_CONF=[^ ]*|OPENSSL_CONF=/dev/null|; s|^tls_config_file.*||" \
+    systemd.conf dovecot.conf postfix.conf
+  says no-openssl-conf "${silent_says:-unsupported}"
+  change_files no-module "s|^MODULE_PATH = .*|MODULE_PATH = /nowhere.so|" openssl.cnf
+  says no-module "${silent_says:-keybroker engine::PKCS#11 module missing}"
+  change_files no-pkcs11 "s|^MODULE_PATH = .*|MODULE_PATH = $build/lib/engines-3/keybroker.so|" openssl.cnf
+  says no-pkcs11 "${silent_says:-keybroker engine::not a PKCS#11 module}"
+}
+
+bad_input_gnutls() {
+  local how
+  for how in other-id no-module no-pkcs11; do spoiled_files "$how"; done
+  change_files other-id "s|id=%..|id=%00|g" exim.conf generic-gnutls.conf
+  says other-id 'could not be found|not available'
+  change_files no-module "s|^module: .*|module: /nowhere.so|" keybroker.module
+  says no-module 'could not be found|not available'
+  change_files no-pkcs11 "s|^module: .*|module: $build/lib/engines-3/keybroker.so|" keybroker.module
+  says no-pkcs11 'could not be found|not available'
+}
+
+# What becomes of a server that is started while the broker is away. `without_broker` says what is
+# expected: "fails" at the start, or "recovers" when the broker is there. Both say why in the log.
+check_start_without_broker() {
+  local up=yes line at=$work/bad-no-broker begin
+  stop_server
+  keep_broker_away
+  start "$dir" "$base_port" "$snippets" 2>/dev/null || up=no
+  if [[ $up == yes ]]; then
+    handshake_fails "$base_port" || fail "$server signs without a broker"
+    eventually log_matches "$dir" "$away_says" || true
+    # Some open the port before they read the key.
+    if [[ ${without_broker:-fails} == fails ]] && eventually listener_gone "$dir"; then up=no; fi
+  fi
+  line=$(server_log "$dir" | grep -E -m 1 -- "$away_says") || {
+    server_log "$dir" >&2
+    fail "$server: its log does not tell that the broker is away"
+  }
+  let_broker_back
+  after_outage
+  if [[ $up == yes ]]; then
+    begin=$(now_ns)
+    until ! handshake_fails "$base_port"; do
+      (($(now_ns) - begin < deadline_s * 1000000000)) || fail "$server does not recover"
+    done
+    line+=" [signs $((($(now_ns) - begin) / 1000000)) ms after the broker is back]"
+  fi
+  say "  started without broker: comes up: $up; ${line:0:300}"
+  [[ ${without_broker:-fails} == "$([[ $up == yes ]] && echo recovers || echo fails)" ]] ||
+    fail "$server started without broker: comes up: $up; expected that it ${without_broker:-fails}"
+}

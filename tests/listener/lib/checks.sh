@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# What holds of a server at rest: its handshakes, who it is to the broker, what its processes hold.
+
+check_targets() {
+  local target label port_of_it protocol its_types
+  for target in "$@"; do
+    IFS=: read -r label port_of_it protocol its_types <<<"$target"
+    all_handshakes "$label" "$port_of_it" "$protocol" "$its_types"
+  done
+}
+
+# The other key of a server that serves one.
+check_other_type() {
+  [[ $one_key == yes ]] || return 0
+  stop_server
+  type=ec
+  refresh_snippets "$snippets"
+  start_server
+  check_targets "${targets[@]/%rsa/ec}"
+  stop_server
+  type=rsa
+  refresh_snippets "$snippets"
+  start_server
+}
+
+# only_signer MARK LISTENER USER: it signed since then, and nobody else under that name.
+only_signer() {
+  local said
+  said=$(signed_since "$1" "$2")
+  [[ $said =~ ^$(uid_of "$3")\ [0-9]+$ ]] ||
+    fail "as listener $2 signed (uid and how often): ${said//$'\n'/, }; expected: $3, $(uid_of "$3")"
+}
+
+check_handshakes() {
+  local mark
+  mark=$(audit_mark)
+  check_targets "${targets[@]}"
+  only_signer "$mark" server "$signer"
+  if [[ -n $second ]]; then
+    [[ -z $(signed_since "$mark" "$second") ]] || fail "the first listener signed as the second"
+    mark=$(audit_mark)
+    check_targets "${second_targets[@]}"
+    only_signer "$mark" "$second" "$second_signer"
+    [[ -z $(signed_since "$mark" server) ]] || fail "the second listener signed as the first"
+    say "ok: $server: two listeners, of uid $(uid_of "$signer") and $(uid_of "$second_signer"), are told apart"
+  fi
+  say "ok: $server: every signature is recorded as of $signer"
+  check_other_type
+}
+
+# as_user USER FILE: what a process of that user gets when it reads a reference and signs.
+as_user() {
+  OPENSSL_CONF=$work/witness/openssl.cnf setpriv --reuid "$(uid_of "$1")" --regid 65534 --clear-groups \
+    "$build/bin/read_key" "$2" 2>&1
+}
+
+# Every socket here admits everybody (0666): it is the broker that refuses.
+check_identity() {
+  local said
+  as_user "$signer" "$snippets/$name.rsa.pem" >/dev/null || fail "$signer has no key at its own socket"
+  if said=$(as_user "$signer" "$work/mail/$name.rsa.pem"); then fail "$signer uses the mail key"; fi
+  grep -q '^error listener refused: the broker refuses this process as listener at .*/mail/socket' \
+    <<<"$said" || fail "$signer at mail's socket was told: $said"
+  if said=$(as_user 65534 "$snippets/$name.rsa.pem") && [[ $signer != nobody ]]; then
+    fail "another user has $signer's key"
+  fi
+  if [[ $signer != nobody ]]; then
+    grep -q '^error listener refused: the broker refuses' <<<"$said" || fail "another user was told: $said"
+  fi
+  if [[ -n $second && $second_signer != "$signer" ]]; then
+    if as_user "$signer" "$snippets.second/$name.rsa.pem" >/dev/null; then fail "$signer is $second too"; fi
+  fi
+  say "ok: $server: $signer is refused at another listener's socket, and another user at its own"
+}
+
+check_nothing_secret() {
+  local -a pids
+  local pid status=0
+  mapfile -t pids < <(listener_pids "$dir")
+  ((${#pids[@]} > 0)) || fail "there is no process of $server to search"
+  "$build/bin/secret_search" --text-file "$work/pin" --certificate "$work/ca/rsa.crt" "${pids[@]}" \
+    >"$work/search.log" 2>&1 || status=$?
+  ((status == 0)) || fail "secret_search ended with status $status: $(cat "$work/search.log")"
+  for pid in "${pids[@]}"; do
+    if grep -q softhsm "/proc/$pid/maps" 2>/dev/null; then fail "$pid has the token's library"; fi
+  done
+  if grep -rlF --exclude-dir=top "$(cat "$work/pin")" "$dir" "$snippets"*; then
+    fail "the PIN is in the files above"
+  fi
+  # A reference is the one thing that is armoured as a private key.
+  if grep -rlE --exclude-dir=top --exclude-dir=snippets '^-----BEGIN [A-Z ]*PRIVATE KEY' "$dir"; then
+    fail "a private key is in the files above"
+  fi
+  say "ok: $server: neither PIN nor key in its files and its ${#pids[@]} processes"
+}
+
+# descriptors PID: what it has open, one "NUMBER WHAT" a line; a Unix socket with its type.
+descriptors() {
+  local fd what inode
+  for fd in "/proc/$1/fd"/*; do
+    what=$(readlink "$fd") || continue
+    if [[ $what == socket:* ]]; then
+      inode=${what//[^0-9]/}
+      what=$(awk -v inode="$inode" '$7 == inode {
+          print ($5 == "0005" ? "unix-seqpacket" : "unix-other"), $8 }' "/proc/$1/net/unix")
+      what=${what:-inet}
+    elif [[ -d /proc/$1/root/$what || -d $fd/. ]]; then
+      what="directory $what"
+    fi
+    printf '%s %s\n' "${fd##*/}" "$what"
+  done
+}
+
+# in_jail PID: whether its root is a folder that it cannot leave.
+in_jail() { [[ $(stat -Lc %i "/proc/$1/root" 2>/dev/null) == "$(stat -c %i "$dir/jail")" ]]; }
+
+# The module's only descriptors in a jailed process are connections to the broker.
+check_jail() {
+  [[ -n $jail ]] || return 0
+  local pid found jailed=0 sockets=0
+  for pid in $(listener_pids "$dir"); do
+    in_jail "$pid" || continue
+    jailed=$((jailed + 1))
+    found=$(descriptors "$pid")
+    say "  $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-40) (in $jail's jail): $(cut -d ' ' -f 2- <<<"$found" |
+      sed "s|$work|WORK|" | sort | uniq -c | awk '{n = $1; $1 = ""; printf "%s%s x%d", s, $0, n; s = ","}')"
+    if grep -q ' directory ' <<<"$found"; then fail "a jailed process has a directory open: $found"; fi
+    if grep -qE 'keybroker|/run/' <<<"$found"; then fail "a jailed process has a file of ours open: $found"; fi
+    sockets=$((sockets + $(grep -c unix-seqpacket <<<"$found" || true)))
+  done
+  ((jailed > 0)) || fail "no process of $server is in its jail"
+  ((sockets > 0)) || fail "no jailed process is connected to the broker"
+  say "ok: $server: of the module, its $jailed jailed processes keep $sockets connections open, nothing else"
+}
+
+# A server that loads its key as root and signs as another is judged by who it is when it signs, although
+# root made the connection.
+check_present_user() {
+  [[ ${users[0]} == root ]] || return 0
+  local label port_of_it protocol its_types
+  local -a words user_numbers=()
+  local user
+  for user in "${users[@]}"; do user_numbers+=("$(uid_of "$user")"); done
+  IFS=: read -r label port_of_it protocol its_types <<<"${targets[0]}"
+  mapfile -t words < <(s_client_words "$protocol")
+  set_users server 0
+  if handshake "$port_of_it" "${its_types%,*}" -tls1_3 "${words[@]}"; then
+    fail "$signer signs though only root may"
+  fi
+  set_users server "${user_numbers[@]}"
+  eventually handshake "$port_of_it" "${its_types%,*}" -tls1_3 "${words[@]}" ||
+    fail "$label does not sign though $signer may again"
+  say "ok: $server: judged as $signer, though root started it and made the connection"
+}

@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# One server of tests/listener/servers, its listeners and its snippets. Source it after the others, with
+# `server` and `variant` set. The server's file sets
+#
+#   kind            for `keybroker listener config --for`
+#   users, signer   the listener's users; the one that signs
+#   targets         see tls_client.py; the first port is $base_port
+#   start DIR PORT SNIPPETS, and reload DIR where it can
+#   jail            when it chroots: the word for prepare_jail
+#   one_key         "yes": it serves one key, of $type
+#   without_broker  "recovers" when it starts without a broker, and signs once that is there; else it fails
+#   away_says       what is then in its log
+#   silent_says     all that its log says, whatever is wrong with the key
+#   handshake_says  what is in its log when it cannot reach the broker in a handshake
+#   after_outage    a function: what its operator has to do after the broker was away
+#   prepare_more, extra_checks    functions: before it starts; what only this server is tested for
+#   second, second_signer, second_targets    when it serves a second listener, its name and the same of it
+#
+# and here are
+#
+#   dir, snippets             its folder and that of the first listener's snippets
+#   add_server_listeners      "server", and the second; "mail", which none of its users may use
+#   refresh_snippets DIR      writes them
+#   start_server              or fails
+#   labels, all_labels        of the first listener's targets, and of all
+
+# Each test of the build has ports of its own, 300 of them.
+readonly base_port=${KB_LISTENER_PORT:-24500}
+jail='' one_key=no second='' second_signer='' library=openssl type=rsa
+second_targets=()
+without_broker=fails away_says='keybroker engine::broker away' silent_says=''
+handshake_says='keybroker engine::broker away'
+after_outage() { :; }
+prepare_more() { :; }
+extra_checks() { :; }
+dir=$work/server
+snippets=$work/snippets
+# shellcheck source=/dev/null
+source "$source_dir/tests/listener/servers/$server.sh"
+at_exit stop_server
+stop_server() { stop_listener "$dir"; }
+
+labels=("${targets[@]%%:*}")
+all_labels=("${labels[@]}" "${second_targets[@]%%:*}")
+
+# A user's number: of the root's, for the machine's own may be another.
+uid_of() { if [[ $1 =~ ^[0-9]+$ ]]; then echo "$1"; else listener_uid "$1"; fi; }
+
+add_server_listeners() {
+  local user
+  local -a words=()
+  for user in "${users[@]}"; do words+=(--user "$(uid_of "$user")"); done
+  if [[ -n $jail ]]; then
+    prepare_jail "$jail" "$dir"
+    words+=(--jail "$dir/jail")
+  fi
+  add_listener server --mode 0666 "${words[@]}"
+  if [[ -n $second ]]; then add_listener "$second" --mode 0666 --user "$(uid_of "$second_signer")"; fi
+  add_listener mail --mode 0666 --user root
+}
+
+refresh_snippets() {
+  local only=''
+  if [[ $one_key == yes ]]; then only=$type; fi
+  write_snippets server "$kind" "$1" "$only"
+  if [[ $kind == stunnel ]]; then write_snippets server "$kind" "$1.ec" ec; fi
+  if [[ -n $second ]]; then write_snippets "$second" "$kind" "$1.second"; fi
+}
+
+start_server() { start "$dir" "$base_port" "$snippets" || fail "$server does not start"; }
+
+# set_users LISTENER USER...: who may use it, from the next message on.
+set_users() {
+  local file=$work/etc/listeners.d/$1.toml list
+  shift
+  list=$(printf '"%s", ' "$@")
+  sed -i "s/^users = .*/users = [${list%, }]/" "$file"
+  must keybroker reload
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""spoil_reference.py HOW FILE: rewrites a reference file so that it is wrong in one way.
+
+  truncated    the last 20 bytes of the DER are missing
+  foreign-oid  another algorithm's OID, of the same length
+  other-id     the id of a key that does not exist
+"""
+import base64
+import re
+import sys
+
+FORM = re.compile(rb"(-----BEGIN PRIVATE KEY-----\n)(.*?)(-----END PRIVATE KEY-----\n)", re.DOTALL)
+
+
+def spoil(how, der):
+    if how == "truncated":
+        return der[:-20]
+    if how == "foreign-oid":
+        at = der.index(b"\x06\x13") + 20
+        return der[:at] + bytes([der[at] ^ 1]) + der[at + 1 :]
+    if how == "other-id":
+        at = der.index(b";id=%") + 5
+        digits = b"00" if der[at : at + 2] != b"00" else b"11"
+        return der[:at] + digits + der[at + 2 :]
+    raise SystemExit(f"spoil_reference.py: {how}?")
+
+
+def main():
+    how, path = sys.argv[1:]
+    with open(path, "rb") as file:
+        text = file.read()
+    der = spoil(how, base64.b64decode(FORM.search(text)[2]))
+    body = re.sub(rb"(.{1,64})", rb"\1\n", base64.b64encode(der))
+    text = FORM.sub(lambda match: match[1] + body + match[3], text)
+    with open(path, "wb") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    main()
