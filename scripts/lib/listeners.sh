@@ -60,7 +60,8 @@ listener_enter() {
   # COMMAND is the first process of its pid namespace: whatever it started ends with it, by the
   # kernel, and nobody has to search for processes to end.
   # shellcheck disable=SC2016  # the script expands in the namespace
-  exec unshare --mount --propagation private --pid --fork --kill-child bash -euc '
+  # A session of its own: Apache signals its whole process group.
+  exec setsid unshare --mount --propagation private --pid --fork --kill-child bash -euc '
     root=$1 dir=$2 count=$3
     shift 3
     mkdir -p "$dir/top"
@@ -88,14 +89,19 @@ listener_enter() {
   ' listener "$LISTENER_ROOT" "$dir" "${#LISTENER_MOUNTS[@]}" "${LISTENER_MOUNTS[@]}" "$@"
 }
 
-# listener_alive PID: whether that process is there and not a zombie.
-listener_alive() { [[ $(ps -o stat= -p "$1" 2>/dev/null) == [!Z]* ]]; }
+# listener_alive PID: whether that process is there and not a zombie. Waits ask it often, so it makes no
+# process of its own.
+listener_alive() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  [[ ${stat##*) } != Z* ]]
+}
 
 # listener_launch DIR COMMAND...: starts it in the background; DIR/supervisor is unshare's pid.
 listener_launch() {
   local dir=$1
   rm -f "$dir/pid"
-  (listener_enter "$@") >"$dir/output" 2>&1 </dev/null &
+  (listener_enter "$@") >"$dir/output" 2>&1 </dev/null {listener_silence}>&- &
   printf '%s\n' "$!" >"$dir/supervisor"
   # Until the subshell has become unshare, stop_listener would not know it.
   while listener_runs "$dir" && [[ -z $(listener_supervisor "$dir") ]]; do listener_pause; done
@@ -128,8 +134,9 @@ listener_runs() {
 # unit would start the server; none when there is no drop-in.
 unit_environment() { sed -n 's/^Environment=//p' "$1/systemd.conf" 2>/dev/null || true; }
 
-# listener_pause: a moment, without a process for it.
-listener_pause() { read -rt 0.05 <> <(:) || true; }
+# listener_pause [SECONDS]: a moment, without a process for it.
+listener_pause() { read -rt "${1:-0.05}" -u "$listener_silence" || true; }
+exec {listener_silence}<> <(:)
 
 # listener_await DIR PORT: until the port answers, at most LISTENER_DEADLINE_S seconds.
 listener_await() {

@@ -32,7 +32,7 @@ eventually() {
   local end=$((SECONDS + deadline_s))
   until "$@" >/dev/null 2>&1; do
     ((SECONDS < end)) || return 1
-    read -rt 0.05 <> <(:) || true
+    listener_pause
   done
 }
 # stop_child PID: ends a process that this shell started.

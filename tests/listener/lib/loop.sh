@@ -39,7 +39,7 @@ loop_await() {
   for label in "$@"; do
     until (($(loop_lines "$label") >= wanted[$label])); do
       ((SECONDS < end)) || fail "the handshake loop of $label stands still"
-      read -rt 0.05 <> <(:) || true
+      listener_pause
     done
   done
 }
@@ -63,7 +63,7 @@ loop_await_failure() {
   for label in "$@"; do
     until (($(loop_failed "$label") > 0)); do
       ((SECONDS < end)) || fail "$label: no handshake fails though $loop_what"
-      read -rt 0.05 <> <(:) || true
+      listener_pause
     done
   done
 }

@@ -11,7 +11,7 @@
 #   without_broker  "recovers" when it starts without a broker, and signs once that is there; else it fails
 #   away_says       what is then in its log
 #   silent_says     all that its log says, whatever is wrong with the key
-#   handshake_says  what is in its log when it cannot reach the broker in a handshake
+#   handshake_says  what is in its log when it cannot reach the broker in a handshake; empty: nothing
 #   after_outage    a function: what its operator has to do after the broker was away
 #   prepare_more, extra_checks    functions: before it starts; what only this server is tested for
 #   second, second_signer, second_targets    when it serves a second listener, its name and the same of it
@@ -37,14 +37,24 @@ dir=$work/server
 snippets=$work/snippets
 # shellcheck source=/dev/null
 source "$source_dir/tests/listener/servers/$server.sh"
-at_exit stop_server
 stop_server() { stop_listener "$dir"; }
+# A test that failed may have left any of its servers.
+stop_servers() {
+  local supervisor
+  for supervisor in "$work"/*/supervisor; do
+    if [[ -f $supervisor ]]; then stop_listener "${supervisor%/supervisor}"; fi
+  done
+}
+at_exit stop_servers
 
 labels=("${targets[@]%%:*}")
 all_labels=("${labels[@]}" "${second_targets[@]%%:*}")
 
 # A user's number: of the root's, for the machine's own may be another.
 uid_of() { if [[ $1 =~ ^[0-9]+$ ]]; then echo "$1"; else listener_uid "$1"; fi; }
+
+# gid_of USER: of its primary group.
+gid_of() { awk -F: -v user="$1" '$1 == user || $3 == user { gid = $4 } END { print gid ? gid : 65534 }' "$LISTENER_ROOT/etc/passwd"; }
 
 add_server_listeners() {
   local user
