@@ -76,6 +76,7 @@ BrokerView BrokerView::Ask(const config::Settings& settings, const std::string& 
     return view;
   }
   view.status = Json::parse(*text, nullptr, false);
+  view.pid = GetNumber(view.status, "pid");
   const auto listeners = view.status.find("listeners");
   if (!view.status.is_object() || listeners == view.status.end()) return view;
   for (const Json& one : *listeners) {

@@ -17,6 +17,7 @@ struct BrokerView {
   bool away = false;     // no broker runs
   bool answers = false;  // the counts below are the broker's
   std::string detail;    // why there is no answer
+  int64_t pid = 0;       // the broker's
   int64_t signatures = 0;
   int64_t denied = 0;
   int64_t failed = 0;

@@ -148,13 +148,13 @@ Attempt<void> Ask(StartTls protocol, Dialogue& dialogue) {
 }  // namespace
 
 Result<StartTls> ParseStartTls(std::string_view text) {
-  if (text.empty()) return StartTls::kNone;
+  if (text.empty() || text == "none") return StartTls::kNone;
   if (text == "smtp") return StartTls::kSmtp;
   if (text == "imap") return StartTls::kImap;
   if (text == "pop3") return StartTls::kPop3;
   if (text == "nntp") return StartTls::kNntp;
   return Fail(Malformed("\"" + std::string(text) +
-                        "\" is not a protocol with STARTTLS: smtp, imap, pop3 or nntp"));
+                        "\" is not a protocol with STARTTLS: smtp, imap, pop3, nntp or none"));
 }
 
 Attempt<void> AskForTls(StartTls protocol, Connection& connection) {

@@ -11,7 +11,7 @@ namespace keybroker::cli {
 // StartTls is the protocol in which a server is asked for TLS; kNone: TLS from the first byte.
 enum class StartTls { kNone, kSmtp, kImap, kPop3, kNntp };
 
-// ParseStartTls reads smtp, imap, pop3 or nntp; empty is kNone.
+// ParseStartTls reads smtp, imap, pop3 or nntp; none, or nothing, is kNone.
 Result<StartTls> ParseStartTls(std::string_view text);
 
 // AskForTls speaks the protocol until the server's next byte is TLS: SMTP by RFC 3207, IMAP by
