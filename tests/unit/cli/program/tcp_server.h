@@ -38,8 +38,8 @@ class TcpServer {
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
  private:
+  int port_ = 0;  // before listening_, whose making sets it
   UniqueFd listening_;
-  int port_ = 0;
   std::thread thread_;
 };
 
