@@ -23,11 +23,15 @@
 #   listener_pids DIR      the server's processes, one pid a line, to look at
 #   listener_alive PID     whether a process is there and not a zombie
 #   listener_uid NAME      the number of a user inside the root, for a listener's users
+#   listener_gid NAME      that of its primary group, for the group of its socket
 
 # How long a server may take to answer or to end. It is a limit, not a wait.
 LISTENER_DEADLINE_S=${LISTENER_DEADLINE_S:-180}
 
 listener_uid() { awk -F: -v name="$1" '$1 == name { print $3 }' "$LISTENER_ROOT/etc/passwd"; }
+
+# listener_gid NAME: the number of a user's primary group inside the root.
+listener_gid() { awk -F: -v name="$1" '$1 == name { print $4 }' "$LISTENER_ROOT/etc/passwd"; }
 
 # listener_jail SERVER: the path of the folder that Debian's server chroots to.
 listener_jail() {

@@ -33,10 +33,22 @@ brief_pause() { read -rt 0.02 <> <(:) || true; }
 # keybroker ARGUMENT...: the command line, on this stack's configuration.
 keybroker() { "$STACK_BIN/keybroker" --config "$STACK_CONFIG" "$@"; }
 
+# shown_command ARGUMENT...: with STACK_SHOW=yes, the command line as an operator would type it, the
+# stack's folders shortened.
+shown_command() {
+  if [[ ${STACK_SHOW:-no} != yes ]]; then return 0; fi
+  local line="$*"
+  line=${line//"$STACK_DIR"/DEMO}
+  line=${line//"$STACK_SOCKETS"/RUN}
+  line=${line//"$KB_BUILD"/BUILD}
+  printf '$ keybroker %s\n' "$line"
+}
+
 # brief_keybroker ARGUMENT...: the same, told in one line; its notes go to STACK_DIR/notes.log, and
 # are shown when it fails.
 brief_keybroker() {
   local said
+  shown_command "$@"
   said=$(keybroker "$@" 2>>"$STACK_DIR/notes.log") || {
     complain "keybroker $* failed:"
     tail -n 3 "$STACK_DIR/notes.log" >&2
@@ -105,7 +117,10 @@ stack_token() {
   brief_keybroker token init main --so-pin-file "$STACK_DIR/so-pin" --pin-file "$STACK_PIN_FILE" --yes
 }
 
-stack_key() { keybroker key generate "$1" --type "$2"; }
+stack_key() {
+  shown_command key generate "$1" --type "$2"
+  keybroker key generate "$1" --type "$2"
+}
 
 stack_test_ca() {
   local ca=$STACK_DIR/ca
@@ -139,11 +154,12 @@ stack_certify() {
 stack_listener() {
   local name=$1
   shift
-  brief_keybroker listener add "$name" --user "$(id -un)" --mode 0666 "$@"
+  brief_keybroker listener add "$name" --user "$(id -un)" "$@"
 }
 
 stack_start() {
   local end=$((SECONDS + STACK_DEADLINE_S))
+  shown_command run
   # Not through the function above: the pid is to be the program's.
   "$STACK_BIN/keybroker" --config "$STACK_CONFIG" run >"$STACK_DIR/run.log" 2>&1 </dev/null &
   STACK_RUN_PID=$!

@@ -33,6 +33,7 @@ class Backend {
 // The backends. Each makes a token of its own, and takes it away again.
 std::unique_ptr<Backend> MakeSoftHsmBackend();
 std::unique_ptr<Backend> MakeNssBackend();
-std::unique_ptr<Backend> MakeBrokerBackend();  // SoftHSM behind tokenhost, broker and module
+std::unique_ptr<Backend> MakeBrokerBackend();       // SoftHSM behind tokenhost, broker and module
+std::unique_ptr<Backend> MakeBrokerOnNssBackend();  // NSS softoken behind them
 
 }  // namespace keybroker::contract

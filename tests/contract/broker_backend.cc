@@ -48,8 +48,9 @@ ExpectedKey FromCertificate(const std::filesystem::path& file) {
 // second key name on the token is bound to nobody, so it must not show.
 class BrokerBackend : public Backend {
  public:
-  BrokerBackend() : api_(LoadModule(test::Stack::ModulePath())) {
+  explicit BrokerBackend(test::StackToken token) : api_(LoadModule(test::Stack::ModulePath())) {
     test::StackOptions options;
+    options.token = token;
     options.certificates = true;
     options.extra_keys = true;
     auto stack = test::Stack::Make(options);
@@ -80,6 +81,12 @@ class BrokerBackend : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> MakeBrokerBackend() { return std::make_unique<BrokerBackend>(); }
+std::unique_ptr<Backend> MakeBrokerBackend() {
+  return std::make_unique<BrokerBackend>(test::StackToken::kSoftHsm);
+}
+
+std::unique_ptr<Backend> MakeBrokerOnNssBackend() {
+  return std::make_unique<BrokerBackend>(test::StackToken::kNss);
+}
 
 }  // namespace keybroker::contract

@@ -205,7 +205,8 @@ TEST_P(TokenContract, AnswersEveryAttributeOfATemplate) {
 INSTANTIATE_TEST_SUITE_P(On, TokenContract,
                          testing::Values(Kind{"SoftHsm", MakeSoftHsmBackend},
                                          Kind{"Nss", MakeNssBackend, 144},
-                                         Kind{"KeybrokerOnSoftHsm", MakeBrokerBackend}),
+                                         Kind{"KeybrokerOnSoftHsm", MakeBrokerBackend},
+                                         Kind{"KeybrokerOnNss", MakeBrokerOnNssBackend}),
                          [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace

@@ -202,6 +202,7 @@ const Kind kKinds[] = {
       {"short list", "CKR_OK"},
       {"parallel session", "CKR_OK"}}},
     {"KeybrokerOnSoftHsm", MakeBrokerBackend, {}},
+    {"KeybrokerOnNss", MakeBrokerOnNssBackend, {}},
 };
 INSTANTIATE_TEST_SUITE_P(On, RefusalContract, testing::ValuesIn(kKinds),
                          [](const auto& kind) { return std::string(kind.param.name); });

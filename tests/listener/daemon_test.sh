@@ -20,7 +20,7 @@ table=$work/table.txt
 
 prepare() {
   local status=0
-  LISTENER_ROOT=$("$source_dir/scripts/listener-root" --all) || status=$?
+  LISTENER_ROOT=$("$source_dir/scripts/listener-root" "$root") || status=$?
   case $status in
     0) ;;
     3)

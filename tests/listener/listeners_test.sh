@@ -93,7 +93,7 @@ test_unbinding_refuses_the_next_handshake() {
 
 # read_as_https TYPE [MODE]: signs with the https listener's reference, as whoever took nginx over can.
 read_as_https() {
-  OPENSSL_CONF=$work/openssl.cnf "$build/bin/read_key" "$work/https-$1.pem" "${@:2}" 2>&1
+  OPENSSL_CONF=$work/https-files/openssl.cnf "$build/bin/read_key" "$work/https-files/$name.$1.pem" "${@:2}" 2>&1
 }
 
 # The engine hands the whole message over where no binding permits its digest, so that the broker can

@@ -2,7 +2,7 @@
 // on stdout: reads it by PEM_read_bio_PrivateKey under OPENSSL_CONF, signs as TLS does and
 // verifies; what it signs is some text, or for "handshake" what a TLS 1.3 server signs (RFC 8446
 // section 4.4.3). Each error on OpenSSL's queue that is the engine's own is one line "error REASON:
-// TEXT"; the status is then 1.
+// TEXT"; the status is then 1. Where none is, OpenSSL's own are told.
 #include <openssl/conf.h>
 #include <openssl/engine.h>
 #include <openssl/err.h>
@@ -24,12 +24,19 @@ namespace {
 int PrintErrors() {
   const char* text = nullptr;
   int flags = 0;
+  bool ours = false;
+  std::string others;
   while (unsigned long code = ERR_get_error_all(nullptr, nullptr, nullptr, &text, &flags)) {
     const char* library = ERR_lib_error_string(code);
-    if (library == nullptr || strcmp(library, "keybroker engine") != 0) continue;
-    printf("error %s: %s\n", ERR_reason_error_string(code),
-           (flags & ERR_TXT_STRING) != 0 ? text : "");
+    const char* reason = ERR_reason_error_string(code);
+    if (library != nullptr && strcmp(library, "keybroker engine") == 0) {
+      printf("error %s: %s\n", reason, (flags & ERR_TXT_STRING) != 0 ? text : "");
+      ours = true;
+    } else {
+      others += std::string("openssl ") + (reason != nullptr ? reason : "?") + "\n";
+    }
   }
+  if (!ours) printf("%s", others.c_str());
   return 1;
 }
 

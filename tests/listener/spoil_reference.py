@@ -9,7 +9,7 @@ import base64
 import re
 import sys
 
-FORM = re.compile(rb"(-----BEGIN PRIVATE KEY-----\n)(.*?)(-----END PRIVATE KEY-----\n)", re.DOTALL)
+FORM = re.compile(rb"(-----BEGIN (?:PRIVATE KEY|PKCS#11 PROVIDER URI)-----\n)(.*?)(-----END (?:PRIVATE KEY|PKCS#11 PROVIDER URI)-----\n)", re.DOTALL)
 
 
 def spoil(how, der):

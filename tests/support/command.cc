@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,7 +31,7 @@ Pipe MakePipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-// What the new process gets as its three standard descriptors.
+// What the new process gets as its three standard descriptors; all the same: its terminal.
 struct Streams {
   int in;
   int out;
@@ -56,6 +58,8 @@ class Image {
     if (child < 0) abort();  // a pid of -1 would later be killed as "everybody"
     if (child != 0) return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (streams.in == streams.err && (setsid() < 0 || ioctl(streams.in, TIOCSCTTY, 0) != 0))
+      _exit(127);
     if (dup2(streams.in, 0) < 0 || dup2(streams.out, 1) < 0 || dup2(streams.err, 2) < 0) _exit(127);
     execvpe(argv_[0], argv_.data(), envp_.data());
     _exit(127);
@@ -146,6 +150,24 @@ Process Process::Start(const Arguments& arguments, const Environment& environmen
   process.pidfd_ = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, process.pid_, 0)));
   process.output_fd_ = std::move(out.read_end);
   return process;
+}
+
+Process Process::StartOnTerminal(const Arguments& arguments) {
+  Process process;
+  int controller = -1;
+  int terminal = -1;
+  if (openpty(&controller, &terminal, nullptr, nullptr, nullptr) != 0) abort();
+  process.output_fd_ = UniqueFd(controller);
+  const UniqueFd theirs(terminal);
+  for (const int fd : {controller, terminal}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  process.pid_ = Image(arguments, {}).Start({terminal, terminal, terminal});
+  process.pidfd_ = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, process.pid_, 0)));
+  return process;
+}
+
+void Process::Type(const std::string& text) const {
+  if (write(output_fd_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    abort();
 }
 
 bool Process::ReadSome(Clock::time_point deadline) {

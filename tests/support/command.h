@@ -42,6 +42,11 @@ class Process {
 
   static Process Start(const Arguments& arguments, const Environment& environment = {});
 
+  // StartOnTerminal gives it a terminal of its own, as its controlling one: what a person would see
+  // is its output, and Type is that person's keyboard.
+  static Process StartOnTerminal(const Arguments& arguments);
+  void Type(const std::string& text) const;
+
   // WaitForText reads on until text appears in the output, the process ends or limit is over; true
   // when it appeared.
   bool WaitForText(const std::string& text, std::chrono::seconds limit = std::chrono::seconds(60));

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "support/token_modules.h"
+
 namespace keybroker::test {
 namespace {
 
@@ -20,14 +22,6 @@ void MustStatus(const Status& status) {
     std::fprintf(stderr, "soft token: %s\n", status.error().detail.c_str());
     std::abort();
   }
-}
-
-std::string FirstThatExists(std::initializer_list<const char*> paths) {
-  for (const char* path : paths) {
-    if (std::filesystem::exists(path)) return path;
-  }
-  std::fprintf(stderr, "soft token: %s is not installed\n", *paths.begin());
-  std::abort();
 }
 
 }  // namespace
@@ -51,8 +45,7 @@ SoftHsmToken::SoftHsmToken() {
   WriteAll(dir_ / "softhsm2.conf", "directories.tokendir = " + tokens.string() +
                                        "\nobjectstore.backend = file\nlog.level = ERROR\n");
   config_.name = "main";
-  config_.module = FirstThatExists(
-      {"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"});
+  config_.module = SoftHsmModule();
   config_.label = "kb";
   config_.environment["SOFTHSM2_CONF"] = (dir_ / "softhsm2.conf").string();
   AddToken("kb");
@@ -76,8 +69,7 @@ NssToken::NssToken() {
       "certutil -N -d " + database + " -f " + (dir_ / "password").string() + " >/dev/null 2>&1";
   if (std::system(command.c_str()) != 0) std::abort();
   config_.name = "nss";
-  config_.module = FirstThatExists(
-      {"/usr/lib/x86_64-linux-gnu/libsoftokn3.so", "/usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so"});
+  config_.module = NssModule();
   config_.label = "NSS Certificate DB";
   config_.init_args =
       "configdir='" + database + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=";

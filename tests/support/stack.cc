@@ -11,6 +11,7 @@
 
 #include "keybroker/base/process.h"
 #include "support/temp_dir.h"
+#include "support/token_modules.h"
 
 namespace keybroker::test {
 namespace {
@@ -60,7 +61,7 @@ Status WriteFile(const fs::path& path, const std::string& text, mode_t mode) {
 Result<std::unique_ptr<Stack>> Stack::Make(const StackOptions& options) {
   std::unique_ptr<Stack> stack(new Stack);
   KB_TRY(stack->MakeDirectories());
-  KB_TRY(stack->MakeToken());
+  KB_TRY(stack->MakeToken(options));
   KB_TRY(stack->MakeKeys(options));
   if (options.certificates) KB_TRY(stack->MakeCertificates());
   KB_TRY(stack->MakeListeners(options));
@@ -102,14 +103,31 @@ Status Stack::MakeDirectories() {
   return WriteFile(config(), settings, 0644);
 }
 
-Status Stack::MakeToken() {
+Status Stack::MakeToken(const StackOptions& options) {
   KB_TRY(Expect({"setup"}));
+  return options.token == StackToken::kNss ? MakeNss() : MakeSoftHsm();
+}
+
+Status Stack::MakeSoftHsm() {
   KB_TRY(Expect({"token", "add", kTokenName, "--module", SoftHsmPath(), "--label", "stack",
                  "--profile", "softhsm2", "--env",
                  "SOFTHSM2_CONF=" + (directory_ / "token/softhsm2.conf").string(), "--pin-file",
                  directory_ / "token/pin"}));
   return Expect({"token", "init", kTokenName, "--so-pin-file", directory_ / "so-pin", "--pin-file",
                  pin_file(), "--yes"});
+}
+
+Status Stack::MakeNss() {
+  const fs::path database = directory_ / "token/nss";
+  fs::create_directory(database);
+  KB_TRY(MustRun({"certutil", "-N", "-d", "sql:" + database.string(), "-f", pin_file()}));
+  KB_TRY(GiveToTokenUser(database));
+  for (const auto& file : fs::directory_iterator(database)) KB_TRY(GiveToTokenUser(file.path()));
+  return Expect({"token", "add", kTokenName, "--module", NssModule(), "--label",
+                 "NSS Certificate DB", "--profile", "nss", "--init-args",
+                 "configdir='sql:" + database.string() +
+                     "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=",
+                 "--pin-file", directory_ / "token/pin"});
 }
 
 Status Stack::MakeKeys(const StackOptions& options) {
@@ -262,6 +280,6 @@ Environment Stack::token_environment() const {
 fs::path Stack::ModulePath() { return KB_BUILD_DIR "/lib/libkeybroker-pkcs11.so"; }
 fs::path Stack::EnginePath() { return KB_BUILD_DIR "/lib/engines-3/keybroker.so"; }
 fs::path Stack::Program(const std::string& name) { return fs::path(KB_BUILD_DIR "/bin") / name; }
-fs::path Stack::SoftHsmPath() { return "/usr/lib/softhsm/libsofthsm2.so"; }
+fs::path Stack::SoftHsmPath() { return SoftHsmModule(); }
 
 }  // namespace keybroker::test

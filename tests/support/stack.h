@@ -28,16 +28,20 @@ struct StackListener {
   bool bound = true;  // false: no binding, so it may do nothing
 };
 
+// StackToken is the software token that a Stack keeps its keys on.
+enum class StackToken { kSoftHsm, kNss };
+
 struct StackOptions {
+  StackToken token = StackToken::kSoftHsm;
   std::vector<StackListener> listeners = {{"https", {}, {}, true}};
   bool certificates = false;  // a test CA signs a certificate for each key; they are installed
   bool extra_keys = false;    // a second key name, other.example.test, bound to no listener
 };
 
-// Stack is the whole of keybroker on a SoftHSM token, running in a folder of its own under /tmp:
-// made with the CLI as an operator makes it, supervised by `keybroker run`, with broker and
-// tokenhost as the users keybroker and keybroker-token when the test is root. Everything it
-// started is gone when it is destroyed.
+// Stack is the whole of keybroker on a SoftHSM token (or on NSS softoken), running in a folder of
+// its own under /tmp: made with the CLI as an operator makes it, supervised by `keybroker run`,
+// with broker and tokenhost as the users keybroker and keybroker-token when the test is root.
+// Everything it started is gone when it is destroyed.
 class Stack {
  public:
   // Make sets everything up and starts it. The error's detail holds the failed command's words.
@@ -93,7 +97,9 @@ class Stack {
  private:
   Stack() = default;
   Status MakeDirectories();
-  Status MakeToken();
+  Status MakeToken(const StackOptions& options);
+  Status MakeSoftHsm();
+  Status MakeNss();
   Status MakeKeys(const StackOptions& options);
   Status MakeCertificates();
   Status MakeListeners(const StackOptions& options);

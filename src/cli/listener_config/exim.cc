@@ -24,7 +24,12 @@ tls_certificate = <| @REFERENCE: | @
 tls_privatekey = <| @URI: | @
 # The first file serves as certificate and chain only: Exim skips the reference in it.
 # GnuTLS makes one signature of its own each time that it loads an RSA key (CKM_RSA_PKCS).
-# A new key has another URI: write this again, copy it, and `systemctl reload exim4`.
+# Exim empties its environment, and GnuTLS does not tell the module what keybroker.module says of the
+# socket: these two lines do. Where there is a keep_environment already, leave the first out.
+keep_environment =
+add_environment = KEYBROKER_SOCKET=@SOCKET@
+# A new key has another URI: write this again, copy it, and restart Exim. Do not reload it: on SIGHUP
+# it executes its set-user-ID program anew, which may not choose the socket by its environment.
 )"};
 
 }  // namespace keybroker::cli

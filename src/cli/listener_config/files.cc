@@ -50,6 +50,11 @@ constexpr std::string_view kSystemdDropIn = R"([Service]
 Environment=OPENSSL_CONF=@DIR@/openssl.cnf
 )";
 
+// GnuTLS does not hand x-init-reserved on.
+constexpr std::string_view kGnuTlsDropIn = R"([Service]
+Environment=KEYBROKER_SOCKET=@SOCKET@
+)";
+
 constexpr std::string_view kP11KitModule =
     R"(# p11-kit gives this module to every program that uses it, under this listener's socket. With several
 # such servers on one host, a file for each, with the server's program in enable-in:
@@ -123,8 +128,11 @@ Result<std::vector<ConfigFile>> References(const ConfigFacts& facts) {
   for (const auto& [target, chain] : facts.keys) {
     KB_ASSIGN(std::string text, FormatReference(target, facts.socket, facts.format, chain));
     const std::string name = ReferenceFileName(target.name, target.type);
-    files.push_back(
-        {name, "leave it here: the key's reference and its certificate chain", std::move(text)});
+    const std::string group(facts.recipe->reference_group);
+    files.push_back({name,
+                     "leave it here: the key's reference and its certificate chain" +
+                         (group.empty() ? "" : " (mode 0640, group " + group + ")"),
+                     std::move(text), group});
   }
   return files;
 }
@@ -152,7 +160,8 @@ Result<std::vector<ConfigFile>> MakeConfigFiles(const ConfigFacts& facts) {
   }
   if (!recipe.unit.empty()) {
     files.push_back(Made(facts, values, "systemd.conf",
-                         "copy it to /etc/systemd/system/@UNIT@.d/keybroker.conf", kSystemdDropIn));
+                         "copy it to /etc/systemd/system/@UNIT@.d/keybroker.conf",
+                         recipe.library == Library::kGnuTls ? kGnuTlsDropIn : kSystemdDropIn));
   }
   files.push_back(
       Made(facts, values, std::string(recipe.kind) + ".conf", recipe.where, recipe.snippet));

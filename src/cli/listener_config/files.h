@@ -29,11 +29,13 @@ struct ConfigFacts {
   std::vector<ConfigKey> keys;  // of one name, RSA before EC
 };
 
-// ConfigFile is one file: its name in the directory, what an operator does with it, its text.
+// ConfigFile is one file: its name in the directory, what an operator does with it, its text, and
+// the group that alone may read it (empty: everybody may, for there is no secret in it).
 struct ConfigFile {
   std::string name;
   std::string where;
   std::string text;
+  std::string group = {};
 };
 
 // kMadeHere begins every file of ours that is no reference, so that no other is ever replaced.

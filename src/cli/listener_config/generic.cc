@@ -30,6 +30,7 @@ const Recipe kGenericGnutls{
     .library = Library::kGnuTls,
     .users = "",
     .who = "whoever loads the key, and whoever shakes hands",
+    .unit = "NAME.service",
     .where = "for reading: what to set in the server's configuration",
     .apply = "",
     .snippet =
@@ -38,6 +39,8 @@ const Recipe kGenericGnutls{
 # The private key (quote it for a shell: it holds ; and %):
 #   @URI@
 # - keybroker.module tells p11-kit of keybroker, for every program that uses p11-kit on this host.
+# - GnuTLS does not tell the module which socket that file names: the server needs
+#   KEYBROKER_SOCKET=@SOCKET@ in its environment.
 # - Whoever loads the key and whoever shakes hands must be users of the listener, and the socket must
 #   admit both.
 # - GnuTLS makes one signature of its own each time that it loads an RSA key (CKM_RSA_PKCS).

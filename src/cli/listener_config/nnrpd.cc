@@ -7,6 +7,7 @@ const Recipe kNnrpd{
     .program = "INN nnrpd",
     .users = "news",
     .who = "a process for each connection reads the key and signs as news",
+    .reference_group = "news",
     .unit = "inn2.service",
     .both_types = false,
     .port = "563",
@@ -15,6 +16,7 @@ const Recipe kNnrpd{
     .snippet =
         R"(# nnrpd reads the key and signs as news: it is the listener's user, and its socket must admit it
 # (--user news --group news).
+# It takes no key file that everybody may read: the reference is for the group news alone.
 # An `nnrpd -D` (-S -p 563 for TLS from the first byte) that no unit starts needs OPENSSL_CONF in its
 # environment too: OPENSSL_CONF=@DIR@/openssl.cnf
 tlscertfile: @FIRST@

@@ -24,9 +24,10 @@ struct Recipe {
   std::string_view kind;     // the word after --for, and the name of the page
   std::string_view program;  // as people call it
   Library library = Library::kOpenSsl;
-  std::string_view users;       // that the listener must admit, separated by a space
-  std::string_view who;         // reads the key, and signs: a sentence for the table
-  std::string_view jail{};      // Debian's chroot of it; empty: none
+  std::string_view users;              // that the listener must admit, separated by a space
+  std::string_view who;                // reads the key, and signs: a sentence for the table
+  std::string_view jail{};             // Debian's chroot of it; empty: none
+  std::string_view reference_group{};  // alone may read the reference; empty: everybody may
   std::string_view unit{};      // systemd's, to get OPENSSL_CONF; empty: a setting in snippet
   bool both_types = true;       // serves an RSA and an EC key at once
   std::string_view port{};      // where listener check finds it on this host; empty: anywhere

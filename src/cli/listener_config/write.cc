@@ -1,7 +1,10 @@
 #include "cli/listener_config/write.h"
 
+#include <sys/stat.h>
+
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
+#include "keybroker/base/process.h"
 #include "keybroker/credential/reference.h"
 
 namespace keybroker::cli {
@@ -12,12 +15,42 @@ bool IsOurs(const std::string& text) {
          credential::ParseReferenceFile(text).has_value();
 }
 
+struct Rights {
+  mode_t mode = 0644;
+  FileOwner owner;
+};
+
+// RightsOf: no secret is in any of the files, and the server's user has to read them; but some
+// servers refuse a key file that others can read too.
+Result<Rights> RightsOf(const ConfigFile& file) {
+  if (file.group.empty()) return Rights{};
+  Rights rights{0640, {}};
+  auto group = FindGroup(file.group);
+  if (!group) {
+    Error error = group.error();
+    error.detail =
+        "the server takes a key file only when nobody but its group can read it: " + error.detail +
+        "; nothing was written. Install the server first";
+    return Fail(std::move(error));
+  }
+  rights.owner.gid = *group;
+  return rights;
+}
+
+bool Has(const std::filesystem::path& path, const Rights& rights) {
+  struct stat there {};
+  if (::stat(path.c_str(), &there) != 0) return false;
+  return (there.st_mode & 07777) == rights.mode &&
+         (rights.owner.gid == static_cast<gid_t>(-1) || there.st_gid == rights.owner.gid);
+}
+
 // Fate says what is going to happen to a file.
-Result<std::string> Fate(const std::filesystem::path& path, const ConfigFile& file) {
+Result<std::string> Fate(const std::filesystem::path& path, const ConfigFile& file,
+                         const Rights& rights) {
   const auto there = ReadFile(path);
   if (!there && there.error().code == ErrorCode::kNotFound) return "wrote";
   KB_TRY(there);
-  if (*there == file.text) return "unchanged";
+  if (*there == file.text && Has(path, rights)) return "unchanged";
   if (IsOurs(*there)) return "replaced";
   return Fail(Conflict(path.string() +
                        " was not made by keybroker, and is left as it is; nothing was written. "
@@ -29,15 +62,18 @@ Result<std::string> Fate(const std::filesystem::path& path, const ConfigFile& fi
 Result<std::vector<std::string>> WriteConfigFiles(const std::filesystem::path& directory,
                                                   const std::vector<ConfigFile>& files) {
   std::vector<std::string> fates;
+  std::vector<Rights> rights;
   for (const ConfigFile& file : files) {
-    KB_ASSIGN(std::string fate, Fate(directory / file.name, file));
+    KB_ASSIGN(const Rights its, RightsOf(file));
+    KB_ASSIGN(std::string fate, Fate(directory / file.name, file, its));
+    rights.push_back(its);
     fates.push_back(std::move(fate));
   }
   KB_TRY(MakeDirectory(directory, "", 0755));
   for (size_t i = 0; i < files.size(); ++i) {
     if (fates[i] == "unchanged") continue;
-    // No secret is in any of them, and the server's user has to read them.
-    KB_TRY(WriteFileAtomically(directory / files[i].name, files[i].text, 0644));
+    KB_TRY(WriteFileAtomically(directory / files[i].name, files[i].text, rights[i].mode,
+                               Overwrite::kReplace, rights[i].owner));
   }
   return fates;
 }

@@ -61,7 +61,7 @@ change_files() {
 check_bad_input() {
   stop_server
   case $library in
-    openssl) bad_input_openssl ;;
+    openssl) "bad_input_$way" ;;
     gnutls) bad_input_gnutls ;;
   esac
   if [[ -n $jail ]]; then no_socket_in_jail; fi
@@ -88,7 +88,7 @@ no_socket_in_jail() {
   say "  no socket in the jail: ${line:0:300}"
 }
 
-bad_input_openssl() {
+bad_input_engine() {
   local how
   for how in truncated foreign-oid other-id no-openssl-conf no-module no-pkcs11; do
     spoiled_files "$how"
@@ -106,6 +106,18 @@ bad_input_openssl() {
   says no-module "${silent_says:-keybroker engine::PKCS#11 module missing}"
   change_files no-pkcs11 "s|^MODULE_PATH = .*|MODULE_PATH = $build/lib/engines-3/keybroker.so|" openssl.cnf
   says no-pkcs11 "${silent_says:-keybroker engine::not a PKCS#11 module}"
+}
+
+bad_input_provider() {
+  local how
+  for how in other-id no-openssl-conf no-module; do spoiled_files "$how"; done
+  spoil_references other-id
+  says other-id 'cannot load|error loading private key|No such|not found|could not'
+  change_files no-openssl-conf "s|OPENSSL_CONF=[^ ]*|OPENSSL_CONF=/dev/null|; s|^tls_config_file.*||" \
+    systemd.conf postfix.conf
+  says no-openssl-conf "unsupported|error loading private key|no start line"
+  change_files no-module "s|^pkcs11-module-path = .*|pkcs11-module-path = /nowhere.so|" openssl.cnf
+  says no-module 'cannot load|error loading private key|unsupported'
 }
 
 bad_input_gnutls() {

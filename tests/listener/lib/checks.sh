@@ -59,11 +59,11 @@ as_user() {
 # Every socket here admits everybody (0666): it is the broker that refuses.
 check_identity() {
   local said
-  as_user "$signer" "$snippets/$name.rsa.pem" >/dev/null || fail "$signer has no key at its own socket"
+  as_user "$signer" "$references/$name.rsa.pem" >/dev/null || fail "$signer has no key at its own socket"
   if said=$(as_user "$signer" "$work/mail/$name.rsa.pem"); then fail "$signer uses the mail key"; fi
   grep -q '^error listener refused: the broker refuses this process as listener at .*/mail/socket' \
     <<<"$said" || fail "$signer at mail's socket was told: $said"
-  if said=$(as_user 65534 "$snippets/$name.rsa.pem") && [[ $signer != nobody ]]; then
+  if said=$(as_user 65534 "$references/$name.rsa.pem") && [[ $signer != nobody ]]; then
     fail "another user has $signer's key"
   fi
   if [[ $signer != nobody ]]; then
@@ -80,7 +80,8 @@ check_nothing_secret() {
   local pid status=0
   mapfile -t pids < <(listener_pids "$dir")
   ((${#pids[@]} > 0)) || fail "there is no process of $server to search"
-  "$build/bin/secret_search" --text-file "$work/pin" --certificate "$work/ca/rsa.crt" "${pids[@]}" \
+  "$build/bin/secret_search" --text-file "$work/pin" --certificate "$work/ca/rsa.crt" \
+    --certificate "$work/ca/ec.crt" "${pids[@]}" \
     >"$work/search.log" 2>&1 || status=$?
   ((status == 0)) || fail "secret_search ended with status $status: $(cat "$work/search.log")"
   for pid in "${pids[@]}"; do

@@ -19,6 +19,9 @@
 # and here are
 #
 #   dir, snippets             its folder and that of the first listener's snippets
+#   way, root                 "engine" or, in the variant of that name, "provider": what it gets its key by;
+#                             the listener-root with it
+#   references                the folder with the first listener's references for the engine
 #   add_server_listeners      "server", and the second; "mail", which none of its users may use
 #   refresh_snippets DIR      writes them
 #   start_server              or fails
@@ -35,8 +38,12 @@ prepare_more() { :; }
 extra_checks() { :; }
 dir=$work/server
 snippets=$work/snippets
+references=$snippets way=engine root=--all
+if [[ $variant == provider ]]; then references=$work/references way=provider root=--provider; fi
 # shellcheck source=/dev/null
 source "$source_dir/tests/listener/servers/$server.sh"
+# pkcs11-provider does not pass on why there is no key.
+if [[ $way == provider ]]; then away_says='private key|certificate key' handshake_says=''; fi
 stop_server() { stop_listener "$dir"; }
 # A test that failed may have left any of its servers.
 stop_servers() {
@@ -70,10 +77,14 @@ add_server_listeners() {
 }
 
 refresh_snippets() {
-  local only=''
-  if [[ $one_key == yes ]]; then only=$type; fi
-  write_snippets server "$kind" "$1" "$only"
-  if [[ $kind == stunnel ]]; then write_snippets server "$kind" "$1.ec" ec; fi
+  local -a words=()
+  if [[ $one_key == yes ]]; then words+=(--type "$type"); fi
+  if [[ $way == provider ]]; then
+    words+=(--provider)
+    write_snippets server "$kind" "$references"
+  fi
+  write_snippets server "$kind" "$1" "${words[@]}"
+  if [[ $kind == stunnel ]]; then write_snippets server "$kind" "$1.ec" --type ec; fi
   if [[ -n $second ]]; then write_snippets "$second" "$kind" "$1.second"; fi
 }
 

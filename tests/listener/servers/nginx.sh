@@ -67,5 +67,16 @@ check_other_host() {
   start_server
   say "ok: nginx: its host with a key in a file goes on while the broker is gone or hangs"
 }
-extra_checks() { check_other_host; }
+# A client that has nothing but static RSA wants the key to decrypt. It is refused, and nobody else.
+check_static_rsa() {
+  if handshake "$base_port" rsa -tls1_2 -cipher AES256-GCM-SHA384:AES128-GCM-SHA256; then
+    fail "the key decrypts: a static RSA key exchange succeeded"
+  fi
+  all_handshakes nginx "$base_port" https rsa,ec
+  say "ok: nginx: a static RSA key exchange is refused, and the next client is served"
+}
+extra_checks() {
+  check_static_rsa
+  check_other_host
+}
 hung_limit_ms=13000
