@@ -163,8 +163,9 @@ Result<std::vector<ConfigFile>> MakeConfigFiles(const ConfigFacts& facts) {
                          "copy it to /etc/systemd/system/@UNIT@.d/keybroker.conf",
                          recipe.library == Library::kGnuTls ? kGnuTlsDropIn : kSystemdDropIn));
   }
-  files.push_back(
-      Made(facts, values, std::string(recipe.kind) + ".conf", recipe.where, recipe.snippet));
+  const bool differs = provider && !recipe.provider_snippet.empty();
+  files.push_back(Made(facts, values, std::string(recipe.kind) + ".conf", recipe.where,
+                       differs ? recipe.provider_snippet : recipe.snippet));
   return files;
 }
 

@@ -35,6 +35,8 @@ struct Recipe {
   std::string_view where;       // the snippet's lines go
   std::string_view apply;       // makes the server take it; empty: depends
   std::string_view snippet;
+  std::string_view
+      provider_snippet{};  // by pkcs11-provider, where that is another; empty: the same
 };
 
 // AllRecipes lists them in the order of the documentation.
