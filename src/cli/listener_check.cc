@@ -3,6 +3,7 @@
 #include "cli/bound_keys.h"
 #include "cli/listener_check/check.h"
 #include "cli/listener_check/plan.h"
+#include "cli/listener_check/try_files.h"
 #include "cli/listener_commands.h"
 #include "cli/listener_config/recipe.h"
 #include "cli/listener_file.h"
@@ -44,6 +45,29 @@ Answer Report(const CheckOptions& options, const Plan& plan, const std::vector<S
   return answer;
 }
 
+// Directory is where `listener config --write` puts the files, or where they were put instead.
+std::filesystem::path FilesDirectory(const config::Settings& settings,
+                                     const CheckOptions& options) {
+  if (!options.files.empty()) return options.files;
+  return settings.file.parent_path() / "listeners" / options.listener;
+}
+
+std::string Told(const TriedFile& one) {
+  if (!one.good) return one.text;
+  return "gives the key, and it signs: the server does not use this file, or read it before it was "
+         "written, or has another OPENSSL_CONF";
+}
+
+// AddFiles says what the server's own files are worth, where a handshake was not as it should be.
+void AddFiles(const std::vector<TriedFile>& files, Answer& answer) {
+  answer.json["files"] = Json::array();
+  for (const TriedFile& one : files) {
+    answer.json["files"].push_back(
+        {{"file", one.file.string()}, {"user", one.user}, {"good", one.good}, {"text", Told(one)}});
+    answer.text += "\n" + one.file.string() + ", used as " + one.user + " would: " + Told(one);
+  }
+}
+
 Result<Answer> ListenerCheck(const Invocation& invocation, const CheckOptions& options) {
   KB_ASSIGN(const Plan plan, MakePlan(options));
   KB_ASSIGN(const auto settings, invocation.Settings());
@@ -51,7 +75,11 @@ Result<Answer> ListenerCheck(const Invocation& invocation, const CheckOptions& o
   KB_ASSIGN(const auto targets, BoundKeys(settings, listener, options.key, options.type));
   Check check(settings, listener, plan);
   KB_ASSIGN(const auto shown, check.Run(targets));
-  return Report(options, plan, shown, check);
+  Answer answer = Report(options, plan, shown, check);
+  if (!answer.good) {
+    AddFiles(TryFiles(FilesDirectory(settings, options), listener, targets), answer);
+  }
+  return answer;
 }
 
 }  // namespace
@@ -73,6 +101,9 @@ void AddListenerCheck(const Command& noun) {
       .Option("--key", options->key, "one key name only")
       .Option("--type", options->type, "rsa or ec only")
       .Option("--tls", options->tls, "1.2 or 1.3 only")
+      .Option("--files", options->files,
+              "directory of its files; what is wrong with them is told when a handshake fails "
+              "(default: where `listener config` suggests to write them)")
       .Option("--timeout", options->timeout, "seconds for each handshake, 1 to 60 (default 10)");
   verb.Does([options](const Invocation& i) { return ListenerCheck(i, *options); });
 }

@@ -66,11 +66,11 @@ Result<std::vector<Secret>> ReceiveSecrets(int fd, size_t count) {
   return secrets;
 }
 
-Result<Json> Work(const config::Settings& settings, int fd, size_t count, pid_t parent,
+Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
                   const TokenWork& work) {
   KB_ASSIGN(const auto secrets, ReceiveSecrets(fd, count));
   if (::geteuid() == 0) {
-    KB_ASSIGN(const User user, FindUser(settings.token_user));
+    KB_ASSIGN(const User user, FindUser(name));
     KB_TRY(BecomeUser(user));
   }
   // Here, since a change of uid forgets it (prctl(2)). Nothing of ours outlives the command.
@@ -89,11 +89,11 @@ Json Pack(const Result<Json>& result) {
 
 // Child never returns: destructors here would touch the parent's secrets, which a fork leaves
 // behind as addresses without memory.
-[[noreturn]] void Child(const config::Settings& settings, int fd, size_t count, pid_t parent,
+[[noreturn]] void Child(const std::string& user, int fd, size_t count, pid_t parent,
                         const TokenWork& work) {
   std::string text;
   try {
-    text = Pack(Work(settings, fd, count, parent, work))
+    text = Pack(Work(user, fd, count, parent, work))
                .dump(-1, ' ', false, Json::error_handler_t::replace);
   } catch (const std::exception& error) {
     text = Pack(Fail(Internal(error.what()))).dump();
@@ -147,6 +147,11 @@ Status WaitFor(pid_t pid) {
 
 Result<Json> RunAsTokenUser(const config::Settings& settings,
                             const std::vector<const Secret*>& secrets, const TokenWork& work) {
+  return RunAsUser(settings.token_user, secrets, work);
+}
+
+Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
+                       const TokenWork& work) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Fail(SystemError("socketpair", errno));
@@ -159,7 +164,7 @@ Result<Json> RunAsTokenUser(const config::Settings& settings,
   if (pid < 0) return Fail(SystemError("fork", errno));
   if (pid == 0) {
     ours.Reset();
-    Child(settings, theirs.get(), secrets.size(), parent, work);
+    Child(user, theirs.get(), secrets.size(), parent, work);
   }
   theirs.Reset();
   const bool sent = std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "cli/answer.h"
@@ -22,5 +23,10 @@ using TokenWork = std::function<Result<Json>(const std::vector<Secret>& secrets)
 // after, by the parent.
 Result<Json> RunAsTokenUser(const config::Settings& settings,
                             const std::vector<const Secret*>& secrets, const TokenWork& work);
+
+// RunAsUser is the same as another user, by name or decimal uid; as whoever we are when we are not
+// root.
+Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
+                       const TokenWork& work);
 
 }  // namespace keybroker::cli

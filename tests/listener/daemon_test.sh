@@ -46,6 +46,7 @@ main() {
   prepare_more
   start_server
   check_handshakes
+  check_by_command
   check_identity
   check_nothing_secret
   check_jail

@@ -23,6 +23,7 @@ struct CheckOptions {
   std::string key;
   std::string type;
   std::string tls;
+  std::string files;
   unsigned timeout = 10;
 };
 

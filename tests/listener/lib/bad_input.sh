@@ -24,12 +24,31 @@ spoiled_files() {
   done
 }
 
+# check_finds FIRST_PORT FILES: what `keybroker listener check` finds wrong there: with the handshake, and
+# with each reference among the files.
+check_finds() {
+  local label port_of_it protocol its_types said
+  IFS=: read -r label port_of_it protocol its_types <<<"${targets[0]}"
+  if said=$(listener_check server "$label:$((port_of_it - base_port + $1)):$protocol:$its_types" --files "$2"); then
+    fail "$server: listener check finds nothing wrong: $said"
+  fi
+  head -n 1 <<<"$said"
+  grep '^/.* used as ' <<<"$said" || [[ $library == gnutls ]]
+}
+
+# What listener check says of a reference in each case, by the engine.
+declare -A tried=(
+  [truncated]='it is no reference' [foreign-oid]='it is no reference' [other-id]='key not found: '
+  [no-openssl-conf]='gives the key' [no-module]='PKCS#11 module missing: '
+  [no-pkcs11]='not a PKCS#11 module: ')
+
 # says CASE PATTERN: starts the server with that case's files; no handshake may succeed, and what it
-# logged must match.
+# logged must match. `keybroker listener check` fails too, and tells.
 says() {
-  local at=$work/bad-$1 line
+  local at=$work/bad-$1 line found=''
   if start "$at" "$((base_port + 100))" "$at-files" 2>/dev/null; then
     handshake_fails "$((base_port + 100))" || fail "$server: a handshake succeeds with $1"
+    found=$(check_finds "$((base_port + 100))" "$at-files")
     eventually log_matches "$at" "$2" || true
   fi
   stop_listener "$at"
@@ -38,6 +57,11 @@ says() {
     fail "$server: its log does not tell of $1"
   }
   say "  $1: $(grep -oE "error:.*|$2.*" <<<"$line" | cut -c1-300 | head -n 1)"
+  if [[ -z $found ]]; then return; fi
+  say "    listener check: $(cut -c1-300 <<<"$found")"
+  if [[ $library == openssl && ${tried[$1]+there} ]]; then
+    grep -qE "used as .*: ${tried[$1]}" <<<"$found" || fail "$server: listener check does not tell of $1"
+  fi
 }
 listener_gone() { ! listener_runs "$1"; }
 log_matches() { server_log "$1" | grep -qE -- "$2"; }

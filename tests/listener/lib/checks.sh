@@ -9,6 +9,33 @@ check_targets() {
   done
 }
 
+# listener_check LISTENER TARGET [WORD...]: what `keybroker listener check` says of that port.
+listener_check() {
+  local label port_of_it protocol its_types starttls=none
+  local -a words=()
+  IFS=: read -r label port_of_it protocol its_types <<<"$2"
+  case $protocol in
+    smtp | imap | pop3 | nntp) starttls=$protocol ;;
+  esac
+  if [[ $its_types != *,* ]]; then words=(--type "$its_types"); fi
+  keybroker listener check "$1" --connect "localhost:$port_of_it" --starttls "$starttls" --name "$name" \
+    --ca "$work/ca/ca.crt" "${words[@]}" "${@:3}" 2>&1
+}
+
+# check_by_command: what an operator runs finds every port good, each version with each key.
+check_by_command() {
+  local target said
+  for target in "${targets[@]}"; do
+    said=$(listener_check server "$target") || fail "listener check of ${target%%:*} says: $said"
+  done
+  for target in "${second_targets[@]}"; do
+    said=$(listener_check "$second" "$target") || fail "listener check of ${target%%:*} says: $said"
+  done
+  if said=$(listener_check mail "${targets[0]}"); then fail "listener check takes $server for mail: $said"; fi
+  say "  listener check of another listener there: $(tail -n 1 <<<"$said")"
+  say "ok: $server: keybroker listener check finds every port good"
+}
+
 # The other key of a server that serves one.
 check_other_type() {
   [[ $one_key == yes ]] || return 0

@@ -165,6 +165,21 @@ TEST_F(ListenerCheck, SaysThatNothingListens) {
   EXPECT_EQ(Findings(json), Words({"nothing-listens"}));
 }
 
+TEST_F(ListenerCheck, TriesTheServersFilesAsTheServerDoes) {
+  const std::string directory = File("files");
+  ASSERT_EQ(Run({"listener", "config", "https", "--for", "nginx", "--write", directory}).status, 0);
+  Json json = Check(ClosedPort(), 1, {"--files", directory});
+  ASSERT_EQ(json["files"].size(), 2U) << json;
+  EXPECT_THAT(json["files"][0]["text"].get<std::string>(), HasSubstr("broker away"));
+  EXPECT_EQ(json["files"][0]["good"], false);
+
+  Write("files/mail.example.test.rsa.pem",
+        "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n");
+  json = Check(ClosedPort(), 1, {"--files", directory, "--type", "rsa"});
+  ASSERT_EQ(json["files"].size(), 1U) << json;
+  EXPECT_THAT(json["files"][0]["text"].get<std::string>(), HasSubstr("no reference of keybroker"));
+}
+
 TEST_F(ListenerCheck, SaysThatThePeerIsSilent) {
   const Json json = PeerSays([](const Peer& peer) { peer.AwaitEnd(); }, {"--timeout", "1"});
   EXPECT_EQ(Findings(json), Words({"silent"}));

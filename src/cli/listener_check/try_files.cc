@@ -1,0 +1,133 @@
+#include "cli/listener_check/try_files.h"
+
+#include <openssl/bio.h>
+#include <openssl/conf.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <memory>
+#include <string_view>
+
+#include "cli/layout.h"
+#include "cli/token_child.h"
+#include "keybroker/base/file.h"
+#include "keybroker/credential/reference.h"
+
+namespace keybroker::cli {
+namespace {
+
+constexpr std::string_view kEngine = "keybroker engine";
+
+// OpenSslSays is our engine's last error, or else OpenSSL's own words.
+std::string OpenSslSays() {
+  std::string engine;
+  std::string other;
+  const char* data = nullptr;
+  int flags = 0;
+  while (const unsigned long code = ERR_get_error_all(nullptr, nullptr, nullptr, &data, &flags)) {
+    const char* library = ERR_lib_error_string(code);
+    const char* reason = ERR_reason_error_string(code);
+    std::string text = reason != nullptr ? reason : "unknown error";
+    if ((flags & ERR_TXT_STRING) != 0 && *data != '\0') text += std::string(": ") + data;
+    if (library != nullptr && library == kEngine) {
+      engine = std::move(text);
+    } else if (other.empty()) {
+      other = std::move(text);
+    }
+  }
+  return engine.empty() ? "OpenSSL: " + other : engine;
+}
+
+// What a TLS 1.3 server signs (RFC 8446 section 4.4.3), so that every binding's mechanisms fit.
+std::string CertificateVerify() {
+  return std::string(64, ' ') + "TLS 1.3, server CertificateVerify" + std::string(1, '\0') +
+         std::string(32, '\x5a');
+}
+
+bool Signs(EVP_PKEY* key) {
+  const std::string message = CertificateVerify();
+  std::array<unsigned char, 1024> signature;
+  size_t size = signature.size();
+  EVP_PKEY_CTX* parameters = nullptr;
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        EVP_MD_CTX_free);
+  const bool rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
+  return EVP_DigestSignInit(context.get(), &parameters, EVP_sha256(), nullptr, key) == 1 &&
+         (!rsa || (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
+         EVP_DigestSign(context.get(), signature.data(), &size,
+                        reinterpret_cast<const unsigned char*>(message.data()),
+                        message.size()) == 1;
+}
+
+// Because says what OpenSSL cannot: whether the file is a reference at all.
+std::string Because(const std::string& said, const std::filesystem::path& file) {
+  const auto text = ReadFile(file);
+  if (!text) return said + "; " + text.error().detail;
+  if (text->find("-----BEGIN PRIVATE KEY-----") == std::string::npos) return said;
+  const auto reference = credential::ParseReferenceFile(*text);
+  if (reference) return said;
+  return "it is no reference of keybroker: " + reference.error().detail + " (" + said + ")";
+}
+
+// Use is empty when the reference gives a key that signs.
+std::string Use(const std::filesystem::path& configuration, const std::filesystem::path& file) {
+  ERR_clear_error();
+  if (CONF_modules_load_file(configuration.c_str(), nullptr, 0) != 1) return OpenSslSays();
+  const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(file.c_str(), "r"), BIO_free);
+  if (!in) return OpenSslSays();
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  if (!key) return Because(OpenSslSays(), file);
+  return Signs(key.get()) ? std::string() : OpenSslSays();
+}
+
+// The configuration names libraries, which the trying process loads.
+bool IsRoots(const std::filesystem::path& file) {
+  struct stat status {};
+  return ::stat(file.c_str(), &status) == 0 && status.st_uid == 0 && (status.st_mode & 022) == 0;
+}
+
+// Signer is the user that signs: root only loads the key, where anybody else is named.
+std::string Signer(const policy::Listener& listener) {
+  for (const std::string& user : listener.users) {
+    if (user != "root" && user != "0") return user;
+  }
+  return "root";
+}
+
+}  // namespace
+
+std::vector<TriedFile> TryFiles(const std::filesystem::path& directory,
+                                const policy::Listener& listener,
+                                const std::vector<KeyTarget>& targets) {
+  std::vector<TriedFile> all;
+  const auto configuration = directory / "openssl.cnf";
+  std::error_code error;
+  if (!std::filesystem::exists(configuration, error)) return all;
+  for (const KeyTarget& target : targets) {
+    TriedFile tried;
+    tried.file = directory / ReferenceFileName(target.name, target.type);
+    tried.user = Signer(listener);
+    if (!std::filesystem::exists(tried.file, error)) continue;
+    if (tried.user == "root" && !IsRoots(configuration)) {
+      tried.text =
+          configuration.string() + " is not root's alone: what it names is not loaded as root";
+      all.push_back(std::move(tried));
+      continue;
+    }
+    const auto used = RunAsUser(tried.user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
+      return Json{{"text", Use(configuration, tried.file)}};
+    });
+    tried.text = used ? GetText(*used, "text") : used.error().detail;
+    tried.good = tried.text.empty();
+    all.push_back(std::move(tried));
+  }
+  return all;
+}
+
+}  // namespace keybroker::cli
