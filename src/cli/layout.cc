@@ -1,12 +1,14 @@
 #include "cli/layout.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "keybroker/base/process.h"
-#include "keybroker/token/pin_guard.h"
+#include "keybroker/base/unique_fd.h"
 
 namespace keybroker::cli {
 namespace {
@@ -16,6 +18,14 @@ std::string FileStem(std::string_view key) {
   std::string stem(key);
   if (!stem.empty() && stem[0] == '*') stem[0] = '_';
   return stem;
+}
+
+Error CannotMake(const std::filesystem::path& path, int error) {
+  if (error == EACCES || error == EPERM) {
+    return Denied("cannot make the directory " + path.string() +
+                  ": permission denied. Run this as root");
+  }
+  return SystemError("cannot make the directory " + path.string(), error);
 }
 
 Result<bool> IsThere(const std::filesystem::path& path) {
@@ -34,35 +44,65 @@ Result<bool> IsThere(const std::filesystem::path& path) {
   return true;
 }
 
+// CheckOursAlone: whoever else could write to parent could put something of his in the place of
+// what we make there, and have root give it away.
+Status CheckOursAlone(int parent, const std::filesystem::path& path) {
+  struct stat info {};
+  if (::fstat(parent, &info) != 0) return Fail(SystemError("fstat " + path.string(), errno));
+  const bool others_write = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  if (info.st_uid == ::geteuid() && (!others_write || (info.st_mode & S_ISVTX) != 0)) return {};
+  return Fail(Denied("cannot give a directory in " + path.string() +
+                     " to another user: root alone may write to a place where root does that. "
+                     "Run chown root and chmod go-w on it, or make the directory by hand"));
+}
+
+// Dress works on the directory that was made, whatever its name means meanwhile.
+Status Dress(int parent, const std::filesystem::path& path, const User* owner, mode_t mode) {
+  const UniqueFd made(
+      ::openat(parent, path.filename().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!made) return Fail(SystemError("cannot open " + path.string(), errno));
+  struct stat info {};
+  if (::fstat(made.get(), &info) != 0) return Fail(SystemError("fstat " + path.string(), errno));
+  if (info.st_uid != ::geteuid()) {
+    return Fail(Conflict(path.string() + " was replaced while it was made: look who writes to " +
+                         path.parent_path().string()));
+  }
+  if (owner != nullptr && ::fchown(made.get(), owner->uid, owner->gid) != 0) {
+    return Fail(SystemError("cannot give " + path.string() + " to " + owner->name, errno));
+  }
+  if (::fchmod(made.get(), mode) != 0) return Fail(SystemError("chmod " + path.string(), errno));
+  return {};
+}
+
 }  // namespace
 
-Status MakeDirectory(const std::filesystem::path& path, const std::string& owner, mode_t mode) {
-  KB_ASSIGN(const bool there, IsThere(path));
+Status MakeDirectory(const std::filesystem::path& wanted, const std::string& owner, mode_t mode) {
+  KB_ASSIGN(const bool there, IsThere(wanted));
   if (there) return {};
+  auto path = std::filesystem::absolute(wanted).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  std::optional<User> user;
+  if (::geteuid() == 0 && !owner.empty()) {
+    KB_ASSIGN(user, FindUser(owner));
+  }
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    if (errno == EACCES || errno == EPERM) {
-      return Fail(Denied("cannot make the directory " + path.string() +
-                         ": permission denied. Run this as root"));
-    }
-    return Fail(SystemError("cannot make the directory " + path.string(), errno));
+  const UniqueFd parent(::open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return Fail(CannotMake(path, errno));
+  if (user) KB_TRY(CheckOursAlone(parent.get(), path.parent_path()));
+  if (::mkdirat(parent.get(), path.filename().c_str(), 0700) != 0) {
+    if (errno != EEXIST) return Fail(CannotMake(path, errno));
+    KB_TRY(IsThere(path));  // another command's, which dresses it
+    return {};
   }
-  if (::geteuid() == 0 && !owner.empty()) {
-    KB_ASSIGN(const User user, FindUser(owner));
-    if (::chown(path.c_str(), user.uid, user.gid) != 0) {
-      return Fail(SystemError("cannot give " + path.string() + " to " + owner, errno));
-    }
-  }
-  if (::chmod(path.c_str(), mode) != 0) return Fail(SystemError("chmod " + path.string(), errno));
-  return {};
+  return Dress(parent.get(), path, user ? &*user : nullptr, mode);
 }
 
 Status MakeStateDirectories(const config::Settings& settings) {
   KB_TRY(MakeDirectory(settings.state_dir, "", 0755));
   KB_TRY(MakeDirectory(settings.OperatorStateDir(), "", 0700));
-  KB_TRY(MakeDirectory(settings.TokenStateDir(), settings.token_user, 0700));
-  return MakeDirectory(token::PinGuardDirectory(settings), settings.token_user, 0700);
+  // What is inside belongs to the token's user, whose processes make it (PinGuard).
+  return MakeDirectory(settings.TokenStateDir(), settings.token_user, 0700);
 }
 
 std::filesystem::path ChainFile(const config::Settings& settings, std::string_view key,

@@ -12,7 +12,8 @@ namespace keybroker::cli {
 
 // MakeDirectory makes path and what is missing above it (0755), and gives path this mode, and this
 // owner when we are root. A directory that is there already keeps mode and owner, except that a
-// symbolic link or a file in its place is refused.
+// symbolic link or a file in its place is refused. Root gives a directory away only in a place that
+// root alone can write to (Denied elsewhere), so that no other user can swap what it is given for.
 Status MakeDirectory(const std::filesystem::path& path, const std::string& owner, mode_t mode);
 
 // MakeStateDirectories makes those that the operator's commands write to: his audit log's, and the

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/layout.h"
 #include "support/temp_dir.h"
@@ -91,6 +93,36 @@ TEST(Layout, RefusesALinkInADirectorysPlace) {
   const auto made = MakeDirectory(dir / "link", "", 0700);
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().code, ErrorCode::kConflict);
+}
+
+TEST(Layout, GivesADirectoryAwayOnlyWhereRootAloneWrites) {
+  if (::geteuid() != 0) return;  // nobody else can give anything away
+  keybroker::test::TempDir dir;
+  ASSERT_EQ(::chmod(dir.path().c_str(), 0755), 0);
+  ASSERT_TRUE(MakeDirectory(dir / "ours", "nobody", 0700).has_value());
+  struct stat info {};
+  ASSERT_EQ(::lstat((dir / "ours").c_str(), &info), 0);
+  EXPECT_NE(info.st_uid, 0U);
+  EXPECT_EQ(info.st_mode & 07777, 0700U);
+
+  const auto inside = MakeDirectory(dir / "ours/deeper", "nobody", 0700);
+  ASSERT_FALSE(inside.has_value());
+  EXPECT_EQ(inside.error().code, ErrorCode::kDenied);
+  EXPECT_FALSE(std::filesystem::exists(dir / "ours/deeper"));
+}
+
+TEST(Layout, TouchesNothingInsideTheTokenUsersDirectory) {
+  keybroker::test::TempDir dir;
+  config::Settings settings;
+  settings.state_dir = dir / "state";
+  settings.token_user = ::geteuid() == 0 ? "nobody" : "";
+  ASSERT_TRUE(MakeStateDirectories(settings).has_value());
+  EXPECT_TRUE(std::filesystem::is_empty(settings.TokenStateDir()));
+  // What that user puts there meanwhile is not followed either.
+  std::filesystem::create_directory_symlink(dir / "elsewhere",
+                                            settings.TokenStateDir() / "pin-guard");
+  EXPECT_TRUE(MakeStateDirectories(settings).has_value());
+  EXPECT_FALSE(std::filesystem::exists(dir / "elsewhere"));
 }
 
 }  // namespace
