@@ -30,4 +30,11 @@ Result<gid_t> FindGroup(std::string_view name);
 // when the process is neither root nor that user.
 Status BecomeUser(const User& user);
 
+// LeaveSession takes a child of ours, which will run as another user or load code that is not ours,
+// out of the operator's session, so that it can neither type into his terminal nor read from it,
+// and holds nothing of what its parent had open: a session of its own, /dev/null as stdin, for root
+// a terminal as stdout or stderr opened anew for writing only, and no other descriptor but keep
+// (-1: none). Fails in the leader of a process group.
+Status LeaveSession(int keep);
+
 }  // namespace keybroker

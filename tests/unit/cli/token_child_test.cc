@@ -1,11 +1,16 @@
 #include "cli/token_child.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <stdexcept>
+
+#include "keybroker/base/unique_fd.h"
 
 namespace keybroker::cli {
 namespace {
@@ -30,6 +35,35 @@ TEST(TokenChild, RunsAsTheTokenUserInAProcessOfItsOwn) {
   } else {
     EXPECT_EQ(GetNumber(*json, "uid"), ::getuid());
   }
+}
+
+TEST(TokenChild, HasNoTerminalAndNothingThatTheCommandOpened) {
+  const UniqueFd log(::open("/proc/self/status", O_RDONLY));  // inherited unless it is closed
+  const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_EQ(::grantpt(master.get()) | ::unlockpt(master.get()), 0);
+  const UniqueFd terminal(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  const UniqueFd before(::dup(STDERR_FILENO));
+  ::dup2(terminal.get(), STDERR_FILENO);
+  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+    int open = 0;
+    for (int fd = 3; fd < 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    const UniqueFd tty(::open("/dev/tty", O_RDWR | O_CLOEXEC));
+    return Json{{"own_session", ::getsid(0) == ::getpid()},
+                {"open", open},
+                {"controls", static_cast<bool>(tty)},
+                {"stdin", std::filesystem::read_symlink("/proc/self/fd/0").string()},
+                {"stdout_mode", ::fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE},
+                {"stderr_mode", ::fcntl(STDERR_FILENO, F_GETFL) & O_ACCMODE}};
+  });
+  ::dup2(before.get(), STDERR_FILENO);
+  ASSERT_TRUE(json.has_value()) << json.error().detail;
+  EXPECT_TRUE((*json)["own_session"]);
+  EXPECT_FALSE((*json)["controls"]);
+  EXPECT_EQ((*json)["open"], 1);  // the answer's socket
+  EXPECT_EQ((*json)["stdin"], "/dev/null");
+  if (::geteuid() != 0) return;  // it is the same user, who may open his terminal anyway
+  EXPECT_EQ((*json)["stdout_mode"], O_WRONLY);
+  EXPECT_EQ((*json)["stderr_mode"], O_WRONLY);
 }
 
 TEST(TokenChild, GetsTheSecretsInTheirOrder) {
