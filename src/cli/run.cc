@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "cli/run_child.h"
+#include "cli/run_lock.h"
 #include "cli/run_programs.h"
-#include "cli/run_readiness.h"
 #include "keybroker/base/log.h"
 
 namespace keybroker::cli {
@@ -55,12 +55,8 @@ class BlockedSignals {
 
 class Supervisor {
  public:
-  Supervisor(const config::Settings& settings, milliseconds stop_deadline, RunPrograms programs,
-             RunReadiness readiness)
-      : settings_(settings),
-        stop_deadline_(stop_deadline),
-        programs_(std::move(programs)),
-        readiness_(std::move(readiness)) {}
+  Supervisor(const config::Settings& settings, milliseconds stop_deadline, RunPrograms programs)
+      : settings_(settings), stop_deadline_(stop_deadline), programs_(std::move(programs)) {}
 
   int Run(const std::vector<std::string>& tokens);
 
@@ -70,7 +66,6 @@ class Supervisor {
   void StartDue();
   void Wait(std::optional<Clock::time_point> until);
   void TakeSignals();
-  void TakeReadiness();
   void ReapChildren();
   void AnnounceOnce();
   void StopChildren(bool broker, Clock::time_point deadline);
@@ -79,7 +74,6 @@ class Supervisor {
   const config::Settings& settings_;
   const milliseconds stop_deadline_;
   const RunPrograms programs_;
-  const RunReadiness readiness_;
   const BlockedSignals signals_;
   std::list<RunChild> children_;  // the broker first
   std::vector<std::pair<std::string, RunChild*>> tokenhosts_;
@@ -114,7 +108,7 @@ int Supervisor::Run(const std::vector<std::string>& tokens) {
 void Supervisor::StartDue() {
   const auto now = Clock::now();
   for (RunChild& child : children_) {
-    if (child.due() && *child.due() <= now) child.Start(readiness_.name(), now);
+    if (child.due() && *child.due() <= now) child.Start(now);
   }
 }
 
@@ -132,19 +126,11 @@ void Supervisor::Wait(std::optional<Clock::time_point> until) {
     const auto left = std::chrono::ceil<milliseconds>(*until - Clock::now());
     timeout_ms = static_cast<int>(std::clamp(left, milliseconds(0), kLongestWait).count());
   }
-  pollfd fds[] = {{signals_.fd(), POLLIN, 0}, {readiness_.fd(), POLLIN, 0}};
-  if (::poll(fds, 2, timeout_ms) <= 0) return;
-  // Readiness first: who reported it and then died at once was ready.
-  TakeReadiness();
+  std::vector<pollfd> fds{{signals_.fd(), POLLIN, 0}};
+  for (const RunChild& child : children_) fds.push_back({child.notify_fd(), POLLIN, 0});
+  if (::poll(fds.data(), fds.size(), timeout_ms) <= 0) return;
   TakeSignals();
-}
-
-void Supervisor::TakeReadiness() {
-  while (const auto pid = readiness_.Next()) {
-    for (RunChild& child : children_) {
-      if (child.pid() == *pid) child.Ready();
-    }
-  }
+  for (RunChild& child : children_) child.TakeReadiness();
 }
 
 void Supervisor::TakeSignals() {
@@ -239,12 +225,12 @@ int RunSupervisor(const config::Settings& settings, const RunOptions& options) {
     return 1;
   }
   if (options.check) return RunChecks(*programs, settings, *tokens) ? 0 : 1;
-  auto readiness = RunReadiness::Open();
-  if (!readiness) {
-    LogError("cannot run", readiness.error());
+  const auto lock = TakeRunLock(settings);
+  if (!lock) {
+    LogError("cannot run", lock.error());
     return 1;
   }
-  return Supervisor(settings, options.stop_deadline, *programs, std::move(*readiness)).Run(*tokens);
+  return Supervisor(settings, options.stop_deadline, *programs).Run(*tokens);
 }
 
 }  // namespace keybroker::cli

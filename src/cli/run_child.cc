@@ -11,6 +11,8 @@
 #include <cerrno>
 
 #include "keybroker/base/log.h"
+#include "keybroker/base/process.h"
+#include "keybroker/ipc/notify.h"
 
 namespace keybroker::cli {
 namespace {
@@ -30,20 +32,24 @@ std::string DescribeExit(int status) {
 }
 
 // BecomeProgram is the child's side of SpawnChild.
-[[noreturn]] void BecomeProgram(const RunCommand& command, const std::string& notify_socket,
-                                pid_t parent) {
+[[noreturn]] void BecomeProgram(const RunCommand& command, int notify, pid_t parent) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
   if (::getppid() != parent) ::_exit(0);  // it died before the line above
-  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null >= 0) ::dup2(null, STDIN_FILENO);
-  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"}) {
+  if (const Status left = LeaveSession(notify); !left) {
+    LogError("cannot run " + command.name, left.error());
+    ::_exit(1);
+  }
+  for (const char* name :
+       {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", ipc::kNotifyFd}) {
     ::unsetenv(name);
   }
-  if (!notify_socket.empty()) ::setenv("NOTIFY_SOCKET", notify_socket.c_str(), 1);
+  if (notify >= 0) {
+    ::fcntl(notify, F_SETFD, 0);
+    ::setenv(ipc::kNotifyFd, std::to_string(notify).c_str(), 1);
+  }
   std::vector<char*> arguments;
   for (const std::string& argument : command.arguments) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -56,10 +62,10 @@ std::string DescribeExit(int status) {
 
 }  // namespace
 
-Result<pid_t> SpawnChild(const RunCommand& command, const std::string& notify_socket) {
+Result<pid_t> SpawnChild(const RunCommand& command, int notify) {
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) BecomeProgram(command, notify_socket, parent);
+  if (pid == 0) BecomeProgram(command, notify, parent);
   if (pid < 0) return Fail(SystemError("fork", errno));
   return pid;
 }
@@ -69,11 +75,12 @@ std::optional<RunChild::Clock::time_point> RunChild::due() const {
   return due_;
 }
 
-void RunChild::Start(const std::string& notify_socket, Clock::time_point now) {
+void RunChild::Start(Clock::time_point now) {
   ready_ = false;
   reload_wanted_ = false;
   started_ = now;
-  const auto pid = SpawnChild(command_, notify_socket);
+  const auto pid = Spawn();
+  readiness_.KeepOurs();
   if (pid) {
     pid_ = *pid;
     return;
@@ -82,7 +89,13 @@ void RunChild::Start(const std::string& notify_socket, Clock::time_point now) {
   LogError("cannot start " + name(), pid.error());
 }
 
-void RunChild::Ready() {
+Result<pid_t> RunChild::Spawn() {
+  KB_ASSIGN(readiness_, RunReadiness::Open());
+  return SpawnChild(command_, readiness_.childs());
+}
+
+void RunChild::TakeReadiness() {
+  if (!readiness_.Take()) return;
   ready_ = was_ready_ = true;
   if (std::exchange(reload_wanted_, false)) Reload();
 }
@@ -106,6 +119,7 @@ void RunChild::Kill() {
 }
 
 bool RunChild::Exited(int wait_status, Clock::time_point now) {
+  TakeReadiness();  // who said it and then died at once was ready
   const pid_t pid = std::exchange(pid_, 0);
   if (retired_) return true;
   const std::string what =

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/run_backoff.h"
+#include "cli/run_readiness.h"
 #include "keybroker/base/result.h"
 
 namespace keybroker::cli {
@@ -18,10 +19,10 @@ struct RunCommand {
   std::vector<std::string> arguments;  // arguments[0] is the program's path
 };
 
-// SpawnChild forks and executes a command: stdin /dev/null, its own process group so that the
-// terminal's signals go to the supervisor alone, SIGTERM when this process dies, NOTIFY_SOCKET set
-// unless empty. For a process with one thread.
-Result<pid_t> SpawnChild(const RunCommand& command, const std::string& notify_socket);
+// SpawnChild forks and executes a command out of our session (LeaveSession), so that the terminal's
+// signals go to the supervisor alone; SIGTERM when this process dies; notify, unless -1, is where
+// it says that it is ready (ipc::Notify). For a process with one thread.
+Result<pid_t> SpawnChild(const RunCommand& command, int notify);
 
 // RunChild is one supervised program.
 class RunChild {
@@ -39,8 +40,12 @@ class RunChild {
   // due is when to start it; nothing while it runs or when it is not wanted any more.
   std::optional<Clock::time_point> due() const;
 
-  void Start(const std::string& notify_socket, Clock::time_point now);
-  void Ready();
+  void Start(Clock::time_point now);
+
+  // notify_fd is what to poll for TakeReadiness, which reads whether it said that it is ready; -1:
+  // nothing more will come.
+  int notify_fd() const { return readiness_.fd(); }
+  void TakeReadiness();
 
   // Reload sends SIGHUP, now or as soon as it is ready to take one.
   void Reload();
@@ -55,7 +60,10 @@ class RunChild {
   bool Exited(int wait_status, Clock::time_point now);
 
  private:
+  Result<pid_t> Spawn();
+
   RunCommand command_;
+  RunReadiness readiness_;
   pid_t pid_ = 0;
   Clock::time_point due_;
   Clock::time_point started_{};

@@ -29,7 +29,7 @@ std::filesystem::path OwnDirectory() {
 
 // Succeeds runs a command to its end.
 bool Succeeds(const RunCommand& command) {
-  const auto pid = SpawnChild(command, "");
+  const auto pid = SpawnChild(command, -1);
   if (!pid) {
     LogError("cannot start " + command.name, pid.error());
     return false;

@@ -1,21 +1,16 @@
 #include "cli/run_readiness.h"
 
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
-
-#include "keybroker/base/hex.h"
-#include "keybroker/ipc/message.h"
-#include "keybroker/ipc/unix_address.h"
+#include <string_view>
 
 namespace keybroker::cli {
 namespace {
 
-std::string_view TextOf(std::span<const uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+// With more than this in one turn a child would keep the supervisor from the others.
+constexpr int kMostMessages = 16;
 
 // SaysReady finds the line READY=1 in a message.
 bool SaysReady(std::string_view message) {
@@ -31,37 +26,29 @@ bool SaysReady(std::string_view message) {
 }  // namespace
 
 Result<RunReadiness> RunReadiness::Open() {
-  std::array<uint8_t, 16> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-    return Fail(SystemError("getrandom", errno));
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    return Fail(SystemError("socketpair", errno));
   }
   RunReadiness readiness;
-  readiness.name_ = "@keybroker-run-" + Hex(random);
-  readiness.fd_.Reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!readiness.fd_) return Fail(SystemError("socket", errno));
-  KB_TRY(ipc::WantCredentials(readiness.fd()));
-  KB_ASSIGN(const auto address, ipc::UnixAddress::OfNotifySocket(readiness.name_));
-  if (::bind(readiness.fd(), address.get(), address.size()) != 0) {
-    return Fail(SystemError("bind " + readiness.name_, errno));
-  }
+  readiness.ours_.Reset(pair[0]);
+  readiness.childs_.Reset(pair[1]);
   return readiness;
 }
 
-std::optional<pid_t> RunReadiness::Next() const {
-  std::array<uint8_t, 4096> buffer;
-  for (;;) {
-    const ipc::Received received = ipc::Receive(fd_.get(), buffer);
-    switch (received.kind) {
-      case ipc::Received::Kind::kNothing:
-      case ipc::Received::Kind::kEnd:
-        return std::nullopt;
-      case ipc::Received::Kind::kTooLong:
-      case ipc::Received::Kind::kDescriptors:
-        continue;
-      case ipc::Received::Kind::kMessage:
-        if (received.sender && SaysReady(TextOf(received.message))) return received.sender->pid;
+bool RunReadiness::Take() {
+  std::array<char, 4096> buffer;
+  for (int left = kMostMessages; ours_ && left > 0; --left) {
+    const ssize_t size = ::recv(ours_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) return false;
+    if (size <= 0) {
+      ours_.Reset();
+    } else if (SaysReady({buffer.data(), static_cast<size_t>(size)})) {
+      return true;
     }
   }
+  return false;
 }
 
 }  // namespace keybroker::cli

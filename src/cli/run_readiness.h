@@ -1,30 +1,26 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <optional>
-#include <string>
-
 #include "keybroker/base/result.h"
 #include "keybroker/base/unique_fd.h"
 
 namespace keybroker::cli {
 
-// RunReadiness is the socket on which children say READY=1 (sd_notify(3)). Its name is abstract, so
-// that children of any user reach it; who spoke is what the kernel says, not the message.
+// RunReadiness is where one child says READY=1 (ipc::Notify): a pair of sockets of which the child
+// inherits one, so that nobody else can say it, or be in the way. A fresh one is closed.
 class RunReadiness {
  public:
   static Result<RunReadiness> Open();
 
-  int fd() const { return fd_.get(); }
-  const std::string& name() const { return name_; }  // for NOTIFY_SOCKET
+  int fd() const { return ours_.get(); }  // -1: the child has closed its end
+  int childs() const { return childs_.get(); }
+  void KeepOurs() { childs_.Reset(); }
 
-  // Next gives the pid of the next process that said READY=1; nothing when none is waiting.
-  std::optional<pid_t> Next() const;
+  // Take reads what waits there, no more than a few messages, and tells whether one said READY=1.
+  bool Take();
 
  private:
-  UniqueFd fd_;
-  std::string name_;
+  UniqueFd ours_;
+  UniqueFd childs_;
 };
 
 }  // namespace keybroker::cli

@@ -1,9 +1,12 @@
 #include "keybroker/ipc/notify.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include <charconv>
+#include <cstring>
 #include <string>
 
 #include "keybroker/base/unique_fd.h"
@@ -11,7 +14,25 @@
 
 namespace keybroker::ipc {
 
+namespace {
+
+// TellParent is Notify by kNotifyFd; false: there is none.
+bool TellParent(std::string_view state) {
+  const char* number = ::getenv(kNotifyFd);
+  if (number == nullptr) return false;
+  int fd = -1;
+  const auto [end, error] = std::from_chars(number, number + std::strlen(number), fd);
+  if (error != std::errc() || *end != '\0') return false;
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);  // it is not for what a vendor's library may start
+  [[maybe_unused]] const ssize_t sent =
+      ::send(fd, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return true;
+}
+
+}  // namespace
+
 void Notify(std::string_view state) {
+  if (TellParent(state)) return;
   const char* where = ::getenv("NOTIFY_SOCKET");
   if (where == nullptr) return;
   const auto address = UnixAddress::OfNotifySocket(where);

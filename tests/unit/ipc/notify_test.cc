@@ -1,5 +1,6 @@
 #include "keybroker/ipc/notify.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -52,6 +53,24 @@ TEST(Notify, TellsTheServiceManagerAtAnAbstractName) {
   const ServiceManager manager("@kb-notify-test-" + std::to_string(::getpid()));
   Notify("STOPPING=1");
   EXPECT_EQ(manager.Next(), "STOPPING=1");
+}
+
+TEST(Notify, TellsTheParentThatGaveItASocketAndNobodyElse) {
+  const test::TempDir temp;
+  const ServiceManager manager((temp / "notify").string());
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+  const UniqueFd parent(pair[0]);
+  const UniqueFd child(pair[1]);
+  ::setenv(kNotifyFd, std::to_string(child.get()).c_str(), 1);
+  Notify("READY=1");
+  ::unsetenv(kNotifyFd);
+  char text[64];
+  const ssize_t size = ::recv(parent.get(), text, sizeof text, MSG_DONTWAIT);
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(std::string(text, static_cast<size_t>(size)), "READY=1");
+  EXPECT_EQ(manager.Next(), "nothing");
+  EXPECT_NE(::fcntl(child.get(), F_GETFD) & FD_CLOEXEC, 0) << "not for what it starts";
 }
 
 TEST(Notify, DoesNothingWithoutAServiceManager) {

@@ -2,7 +2,7 @@
 """Stands for keybrokerd or keybroker-tokenhost under `keybroker run`: tells what happens to it.
 
 Beside it lie: events, a FIFO that gets a line for each thing that happens; and NAME.plan, whose
-first line is taken off at each start: "exit CODE", "mute" (never ready), "stubborn" (ready, but
+first line is taken off at each start: "exit CODE", "mute" (never ready), "flood" (ready, and then says something else without end), "stubborn" (ready, but
 ignores SIGTERM); without one it is ready and waits.
 """
 import os
@@ -38,9 +38,19 @@ def take_plan():
 
 
 def say_ready():
-    address = os.environ["NOTIFY_SOCKET"]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(b"STATUS=here\nREADY=1", "\0" + address[1:])
+    with socket.socket(fileno=int(os.environ["KEYBROKER_NOTIFY_FD"])) as notify:
+        notify.send(b"STATUS=here\nREADY=1")
+
+
+def flood():
+    """Says more than the supervisor can read, for as long as it lives."""
+    if os.fork() == 0:
+        notify = socket.socket(fileno=int(os.environ["KEYBROKER_NOTIFY_FD"]))
+        try:
+            while True:
+                notify.send(b"STATUS=busy")
+        except OSError:
+            os._exit(0)
 
 
 def main():
@@ -48,14 +58,18 @@ def main():
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     plan = take_plan()
     stdin = os.readlink("/proc/self/fd/0")
-    group = "own-group" if os.getpgid(0) == os.getpid() else "other-group"
-    tell("start " + " ".join(sys.argv[1:]) + f" | {stdin} {group} " +
-         os.environ.get("NOTIFY_SOCKET", "-"))
+    session = "own-session" if os.getsid(0) == os.getpid() else "other-session"
+    listed = os.listdir("/proc/self/fd")  # with the one of the listing, which is closed again
+    opened = ",".join(fd for fd in listed if int(fd) > 2 and os.path.exists("/proc/self/fd/" + fd))
+    tell("start " + " ".join(sys.argv[1:]) + f" | {stdin} {session} " +
+         ("alone" if opened == os.environ.get("KEYBROKER_NOTIFY_FD", "") else "with " + opened))
     if plan.startswith("exit "):
         sys.exit(int(plan.split()[1]))
     if plan != "mute":
         say_ready()
         tell("ready")
+    if plan == "flood":
+        flood()
     while True:
         got = signal.sigwait(signals)
         tell(signal.Signals(got).name)

@@ -44,6 +44,8 @@ RunFixture::RunFixture() {
   events_.Reset(::open((dir / "events").c_str(), O_RDWR | O_CLOEXEC));
   settings.file = dir / "keybroker.toml";
   settings.tokens_dir = dir / "tokens.d";
+  settings.state_dir = dir / "state";
+  settings.runtime_dir = dir / "run";
   options.program_dir = dir.path();
 }
 

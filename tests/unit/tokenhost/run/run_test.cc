@@ -3,11 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
-#include <cstddef>
-#include <cstring>
 #include <set>
 
 #include "cli/run_backoff.h"
@@ -48,7 +44,7 @@ TEST(Run, StartsTheBrokerAndATokenhostForEachFile) {
     const Event event = run.Next();
     if (event.what.substr(0, 5) == "start") {
       started.insert(event.name + ": " + event.what.substr(0, event.what.find(" | ")));
-      EXPECT_THAT(event.what, HasSubstr(" | /dev/null own-group @keybroker-run-"));
+      EXPECT_THAT(event.what, HasSubstr(" | /dev/null own-session alone"));
     }
   }
   const std::string config = "start --config " + run.settings.file.string();
@@ -85,22 +81,19 @@ TEST(Run, IsReadyOnlyWhenAllAre) {
   EXPECT_EQ(run.Wait(), 0);
 }
 
-TEST(Run, DoesNotBelieveAStrangersReadiness) {
+TEST(Run, ReapsAndStopsWhileAChildFloodsIt) {
   RunFixture run;
-  run.Plan("keybrokerd", "mute\n");
+  run.AddToken("one");
+  run.Plan("keybrokerd", "flood\n");
   run.Start();
-  const Event start = run.EventOf("keybrokerd", "start");
-  const std::string name = start.what.substr(start.what.find('@'));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
-  const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(::sendto(fd.get(), "READY=1", 7, 0, reinterpret_cast<const sockaddr*>(&address),
-                     static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
-            7);
-  run.Signal(SIGTERM);
+  ASSERT_TRUE(run.ReadOut(kReady)) << run.output();
+  const Event first = run.EventOf("keybroker-tokenhost.one", "start");
+  ASSERT_GT(first.pid, 0);  // 0 would be the whole process group
+  ASSERT_EQ(::kill(first.pid, SIGKILL), 0);
+  EXPECT_TRUE(run.ReadOut("it is started again in 50 ms")) << run.output();
+  run.EventOf("keybroker-tokenhost.one", "ready");
+  run.Signal(SIGINT);
   EXPECT_EQ(run.Wait(), 0);
-  EXPECT_THAT(run.output(), Not(HasSubstr("keybroker: ready")));
 }
 
 TEST(Run, StartsADeadProgramAgain) {
