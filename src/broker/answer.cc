@@ -1,11 +1,14 @@
 // What a worker answers to each message of a listener (docs/protocol.md).
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 
 #include "broker/clock.h"
+#include "broker/deed.h"
 #include "broker/worker.h"
+#include "keybroker/base/hex.h"
 #include "keybroker/cryptoki/key_type.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
@@ -15,33 +18,8 @@
 namespace keybroker::broker {
 namespace {
 
-// Place is a worker's place at a token, given back when the request is done.
-class Place {
- public:
-  Place(std::shared_ptr<TokenGate> gate, std::shared_ptr<TokenGate>& served)
-      : gate_(std::move(gate)), served_(served) {}
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() {
-    gate_->admission().Leave();
-    served_ = std::move(gate_);
-  }
-
- private:
-  std::shared_ptr<TokenGate> gate_;
-  std::shared_ptr<TokenGate>& served_;
-};
-
 bool MayAsk(const View& view, const ipc::Received& received) {
   return received.sender && view.MayAsk(received.sender->uid);
-}
-
-Deed DeedOf(const View& view, const ipc::Received& received) {
-  Deed deed;
-  deed.listener = view.setup().policy.name;
-  deed.uid = received.sender ? received.sender->uid : static_cast<uid_t>(-1);
-  deed.pid = received.sender ? received.sender->pid : 0;
-  return deed;
 }
 
 policy::SignFacts FactsOf(const wire::SignRequest& request) {
@@ -101,7 +79,8 @@ Worker::Turn Worker::AnswerHello(Connection& connection, const wire::Frame& fram
     return BadMessage(connection, received, "a malformed Hello came");
   }
   if (!MayAsk(view, received)) {
-    return Deny(connection, frame.header, policy::Reason::kUserNotAllowed, DeedOf(view, received));
+    return Deny(connection, frame.header, policy::Reason::kUserNotAllowed,
+                DeedOf(view, received.sender));
   }
   const auto version = wire::NegotiateVersion(*hello, wire::kMinVersion, wire::kVersion);
   if (!version) {
@@ -122,7 +101,8 @@ Worker::Turn Worker::AnswerCatalogue(Connection& connection, const wire::Frame& 
   const auto request = wire::DecodeCatalogueRequest(frame.body);
   if (!request) return BadMessage(connection, received, "a malformed CatalogueRequest came");
   if (!MayAsk(view, received)) {
-    return Deny(connection, frame.header, policy::Reason::kUserNotAllowed, DeedOf(view, received));
+    return Deny(connection, frame.header, policy::Reason::kUserNotAllowed,
+                DeedOf(view, received.sender));
   }
   wire::FrameWriter reply(
       send_, {wire::MessageType::kCataloguePage, connection.version, frame.header.request_id});
@@ -137,13 +117,11 @@ Worker::Turn Worker::AnswerSign(Connection& connection, const wire::Frame& frame
   const ViewKey* key = view.Find(request->key);
   const auto reason =
       MayAsk(view, received) ? Decide(view, key, *request) : policy::Reason::kUserNotAllowed;
-  Deed deed = DeedOf(view, received);
-  deed.mechanism = cryptoki::MechanismName(request->mechanism);
-  if (key != nullptr) {
-    deed.key = key->name;
-    deed.key_id = key->id_hex;
-  }
+  Deed deed = DeedOf(view, received.sender);
+  Describe(deed, *request, key);
   if (reason != policy::Reason::kGranted) {
+    std::string asked_for;
+    if (key == nullptr) deed.detail = asked_for = "key " + Hex(request->key);
     return Deny(connection, frame.header, reason, deed);
   }
   deed.decision = policy::ReasonName(reason);
@@ -151,7 +129,7 @@ Worker::Turn Worker::AnswerSign(Connection& connection, const wire::Frame& frame
   const auto cap = static_cast<uint64_t>(share_.settings.request_deadline.count());
   uint64_t deadline_ms = now + cap;
   if (request->deadline_ms != 0) deadline_ms = std::min(deadline_ms, request->deadline_ms);
-  if (deadline_ms > now && !key->gate->admission().Enter()) {
+  if (deadline_ms > now && !Enter(key->gate)) {
     Parked parked{&connection,
                   *received.sender,
                   frame.header.request_id,
@@ -170,10 +148,24 @@ Worker::Turn Worker::AnswerSign(Connection& connection, const wire::Frame& frame
   return CarryThrough(connection, frame.header, *request, *key, deed, deadline_ms);
 }
 
+// Place is a worker's place at a token, given back when the request is done.
+class Worker::Place {
+ public:
+  Place(Worker& worker, std::shared_ptr<TokenGate> gate)
+      : worker_(worker), gate_(std::move(gate)) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { worker_.Leave(std::move(gate_)); }
+
+ private:
+  Worker& worker_;
+  std::shared_ptr<TokenGate> gate_;
+};
+
 Worker::Turn Worker::CarryThrough(Connection& connection, const wire::Header& header,
                                   const wire::SignRequest& request, const ViewKey& key, Deed& deed,
                                   uint64_t deadline_ms) {
-  const Place place(key.gate, served_);
+  const Place place(*this, key.gate);
   wire::Failure failure{ErrorCode::kUnavailable, 0};
   const bool able =
       std::binary_search(key.mechanisms.begin(), key.mechanisms.end(), request.mechanism);

@@ -11,7 +11,7 @@
 namespace keybroker::broker {
 namespace {
 
-constexpr unsigned kRefusalsOneByOne = 5;  // in each second
+constexpr unsigned kRefusalsOneByOne = 5;  // of a listener in each second
 constexpr size_t kMaxSums = 4096;          // kinds of record that one second can hold
 
 audit::Event EventOf(std::string_view action, const Deed& deed) {
@@ -25,6 +25,7 @@ audit::Event EventOf(std::string_view action, const Deed& deed) {
   event.mechanism = deed.mechanism;
   event.decision = deed.decision;
   event.result = deed.result;
+  event.detail = deed.detail;
   return event;
 }
 
@@ -68,8 +69,12 @@ bool Auditor::Signed(const Deed& deed) {
 
 void Auditor::Refused(std::string_view action, const Deed& deed) {
   book_.With([&](Book& book) {
-    if (book.refusals_this_second < kRefusalsOneByOne) {
-      ++book.refusals_this_second;
+    auto counted = book.refusals_this_second.find(deed.listener);
+    if (counted == book.refusals_this_second.end()) {
+      counted = book.refusals_this_second.emplace(std::string(deed.listener), 0U).first;
+    }
+    if (counted->second < kRefusalsOneByOne) {
+      ++counted->second;
       Append(book, EventOf(action, deed));
     } else {
       AddToSums(book, action, deed);
@@ -94,7 +99,14 @@ void Auditor::AddToSums(Book& book, std::string_view action, const Deed& deed) {
           std::string(deed.mechanism), std::string(deed.decision),
           std::string(deed.result),    deed.uid};
   if (book.sums.size() >= kMaxSums && !book.sums.contains(sum)) {
-    sum = Sum{std::string(action), {}, {}, {}, {}, std::string(deed.decision), {}, 0};
+    sum = Sum{std::string(action),
+              std::string(deed.listener),
+              {},
+              {},
+              {},
+              std::string(deed.decision),
+              {},
+              0};
   }
   ++book.sums[std::move(sum)];
 }
@@ -102,8 +114,15 @@ void Auditor::AddToSums(Book& book, std::string_view action, const Deed& deed) {
 void Auditor::WriteSums(Book& book) {
   while (!book.sums.empty() && !failing_.load(std::memory_order_relaxed)) {
     const auto& [sum, count] = *book.sums.begin();
-    audit::Event event = EventOf(sum.action, {sum.listener, sum.uid, 0, sum.key, sum.key_id,
-                                              sum.mechanism, sum.decision, sum.result});
+    audit::Event event = EventOf(sum.action, {sum.listener,
+                                              sum.uid,
+                                              0,
+                                              sum.key,
+                                              sum.key_id,
+                                              sum.mechanism,
+                                              sum.decision,
+                                              sum.result,
+                                              {}});
     event.count = count;
     // What cannot be written now stays, and is tried again.
     const uint64_t unrecorded = book.unrecorded;
@@ -137,7 +156,7 @@ void Auditor::Tick() {
     ::fdatasync(fd.get());
   }
   book_.With([&](Book& book) {
-    book.refusals_this_second = 0;
+    book.refusals_this_second.clear();
     Recover(book);
     WriteSums(book);
     const Status synced = book.log.Sync();

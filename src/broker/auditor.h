@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,12 +29,14 @@ struct Deed {
   std::string_view mechanism;
   std::string_view decision;
   std::string_view result;
+  std::string_view detail;  // not in a sum: a peer could make every one of them different
 };
 
 // Auditor is the one writer of the broker's audit chain. Thread-safe.
 //
 // Signatures are recorded each or summed per second, as configured; refusals the first few of each
-// second one by one, and the rest summed when the second is over. While the log cannot be written
+// second and listener one by one, and the rest summed when the second is over: what one listener
+// provokes hides nothing of another. While the log cannot be written
 // (a full disk) signatures are refused, or go on uncounted in the log, as configured; both is said
 // once, and the first record after that tells how many are missing.
 class Auditor {
@@ -78,7 +81,7 @@ class Auditor {
     explicit Book(audit::Log opened) : log(std::move(opened)) {}
     audit::Log log;
     std::map<Sum, uint64_t> sums;
-    unsigned refusals_this_second = 0;
+    std::map<std::string, unsigned, std::less<>> refusals_this_second;  // by listener
     uint64_t unrecorded = 0;
   };
 

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 namespace keybroker::broker {
@@ -17,6 +19,7 @@ namespace {
 uint64_t WordOf(const Connection& connection) { return reinterpret_cast<uintptr_t>(&connection); }
 uint64_t WordOf(uint64_t acceptor) { return acceptor * 2 + 1; }
 
+constexpr size_t kCollected = 64;  // events that one system call gives when all workers are busy
 constexpr uint32_t kOnce = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
 
 bool Control(int epoll, int operation, int fd, uint32_t events, uint64_t word) {
@@ -43,26 +46,95 @@ EventSet::~EventSet() {
   });
 }
 
-EventSet::Event EventSet::Wait() {
+const void* LineOf(const EventSet::Event& event) {
+  if (event.acceptor != nullptr) return event.acceptor->listener.get();
+  return event.placed ? LineOf(event.placed->request) : event.connection->listener.get();
+}
+
+// EventOf gives nothing for an acceptor that was removed meanwhile.
+std::optional<EventSet::Event> EventSet::EventOf(uint64_t word) {
+  if (word == WordOf(0)) return Event{nullptr, nullptr, std::nullopt, true};
+  if (word % 2 == 0) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it was a pointer when WordOf gave it to epoll
+    auto* connection = reinterpret_cast<Connection*>(word);
+    { std::lock_guard turn(connection->turn); }
+    return Event{connection, nullptr, std::nullopt, false};
+  }
+  auto acceptor = acceptors_.With([&](auto& all) {
+    const auto found = all.find(word / 2);
+    return found == all.end() ? nullptr : found->second;
+  });
+  if (acceptor == nullptr) return std::nullopt;
+  return Event{nullptr, std::move(acceptor), std::nullopt, false};
+}
+
+// GiveBack lets epoll report an event again.
+void EventSet::GiveBack(const Event& event) {
+  if (event.connection != nullptr) return Arm(*event.connection);
+  Arm(*event.acceptor);
+}
+
+// Collect puts all that epoll has into ready_; false at the stop.
+bool EventSet::Collect() {
+  std::array<epoll_event, kCollected> events{};
   for (;;) {
+    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+    if (count < 0 && errno == EINTR) continue;
+    for (int i = 0; i < count; ++i) {
+      auto event = EventOf(events[static_cast<size_t>(i)].data.u64);
+      if (!event) continue;
+      if (event->stop) return false;
+      try {
+        ready_.Push(*std::move(event));
+      } catch (const std::bad_alloc&) {
+        GiveBack(*event);
+      }
+    }
+    if (count < static_cast<int>(events.size())) return count >= 0;
+  }
+}
+
+// NextTurn is the next event of ready_ with placed among them; nothing when there is none.
+std::optional<EventSet::Event> EventSet::NextTurn(std::vector<Placed>& placed) {
+  for (; !placed.empty(); placed.pop_back()) {
+    Event event{nullptr, nullptr, std::move(placed.back()), false};
+    try {
+      if (!ready_.empty() || placed.size() > 1) {
+        ready_.PushFront(std::move(event));
+        continue;
+      }
+    } catch (const std::bad_alloc&) {
+      // Out of its turn, then, rather than not at all.
+    }
+    placed.pop_back();
+    return event;
+  }
+  return ready_.Pop();
+}
+
+EventSet::Event EventSet::Wait(std::vector<Placed>& placed) {
+  std::optional<Event> next;
+  {
+    std::lock_guard lock(ready_mutex_);
+    if (idle_ == 0) {
+      if (!Collect()) return {nullptr, nullptr, std::nullopt, true};
+      next = NextTurn(placed);
+    } else if (!placed.empty()) {
+      next = Event{nullptr, nullptr, std::move(placed.back()), false};
+      placed.pop_back();
+    }
+    if (next) return *std::move(next);
+    ++idle_;
+  }
+  while (!next) {
     epoll_event event{};
     const int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
-    if (count < 0 && errno != EINTR) return {nullptr, nullptr, true};
-    if (count != 1) continue;
-    const uint64_t word = event.data.u64;
-    if (word == WordOf(0)) return {nullptr, nullptr, true};
-    if (word % 2 == 0) {
-      // NOLINTNEXTLINE(performance-no-int-to-ptr): it was a pointer when WordOf gave it to epoll
-      auto* connection = reinterpret_cast<Connection*>(word);
-      { std::lock_guard turn(connection->turn); }
-      return {connection, nullptr, false};
-    }
-    auto acceptor = acceptors_.With([&](auto& all) {
-      const auto found = all.find(word / 2);
-      return found == all.end() ? nullptr : found->second;
-    });
-    if (acceptor != nullptr) return {nullptr, std::move(acceptor), false};
+    if (count < 0 && errno != EINTR) return {nullptr, nullptr, std::nullopt, true};
+    if (count == 1) next = EventOf(event.data.u64);
   }
+  std::lock_guard lock(ready_mutex_);
+  --idle_;
+  return *std::move(next);
 }
 
 void EventSet::Stop() {

@@ -52,9 +52,19 @@ Result<std::string> Server::ReloadConfiguration() {
   DropSockets(configuration);
   AddSockets(std::move(sockets));
   for (const auto& listener : gone) events_->Doom(*listener);
-  removed.clear();  // waits for their threads, which may be publishing: not under a lock
+  RemoveTokens(std::move(removed));
   const std::vector<std::string> away = RefreshTokens();
   return ReloadText(*snapshots_.Read(), away);
+}
+
+// RemoveTokens ends the watches, and the requests that nobody would watch over any more; those in
+// flight end by themselves. Not under a lock: it waits for threads, which may be publishing.
+void Server::RemoveTokens(std::vector<std::unique_ptr<TokenWatch>> removed) {
+  for (auto& watch : removed) {
+    const std::shared_ptr<TokenGate> gate = watch->shared_gate();
+    watch.reset();
+    Expire(gate->admission().TakeAll(), "token-removed");
+  }
 }
 
 void Server::DropSockets(const Configuration& configuration) {

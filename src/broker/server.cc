@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/clock.h"
+#include "broker/expire.h"
 #include "broker/status.h"
 #include "keybroker/base/log.h"
 
@@ -120,9 +121,7 @@ void Server::SetTokens(const std::vector<std::string>& names,
                                     static_cast<uint64_t>(settings_.unavailable_budget.count())),
         {[this] { Publish(); },
          [this](TokenGate& gate) {
-           for (const Parked& parked : gate.admission().TakeExpired(MonotonicMs())) {
-             Worker::Expire(parked, *events_);
-           }
+           Expire(gate.admission().TakeExpired(MonotonicMs()), "expired");
          }});
     if (watch) {
       watches.push_back(std::move(*watch));
@@ -137,6 +136,14 @@ void Server::SetTokens(const std::vector<std::string>& names,
   // With several tokens none may take the last worker; with one there is nobody to keep it for.
   const unsigned limit = watches_.size() < 2 ? 0 : std::max(1U, settings_.workers - 1);
   for (const auto& watch : watches_) watch->gate().admission().SetLimit(limit);
+}
+
+void Server::Expire(const std::vector<Parked>& requests, std::string_view result) {
+  if (requests.empty()) return;
+  const auto snapshot = snapshots_.Read();
+  for (const Parked& parked : requests) {
+    broker::Expire(parked, result, *snapshot, *auditor_, *events_);
+  }
 }
 
 void Server::AddSockets(std::vector<BoundEndpoint> sockets) {

@@ -68,6 +68,8 @@ class Server {
                  std::vector<std::unique_ptr<TokenWatch>>& removed);
   Result<std::string> Answer(const wire::AdminRequest& request);
   Result<std::string> ReloadConfiguration();
+  void RemoveTokens(std::vector<std::unique_ptr<TokenWatch>> removed);
+  void Expire(const std::vector<Parked>& requests, std::string_view result);
   void AddSockets(std::vector<BoundEndpoint> sockets);
   void DropSockets(const Configuration& configuration);
   std::vector<std::string> RefreshTokens();

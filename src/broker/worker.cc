@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <string>
@@ -16,6 +15,7 @@ namespace keybroker::broker {
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
+constexpr size_t kPlacedAtOnce = 8;  // one, as a rule: see Worker::next_
 
 }  // namespace
 
@@ -25,15 +25,18 @@ Worker::Worker(WorkerShare share)
       send_(wire::kMaxMessage),
       token_receive_(wire::kMaxMessage + 1),
       token_send_(wire::kMaxMessage),
-      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+  next_.reserve(kPlacedAtOnce);
+}
 
 void Worker::Run() {
   for (;;) {
-    const EventSet::Event event = share_.events.Wait();
+    const EventSet::Event event = share_.events.Wait(next_);
     if (event.stop) return;
     if (event.connection != nullptr) {
       Serve(*event.connection);
-      ServeParked();
+    } else if (event.placed) {
+      ServePlaced(*event.placed);
     } else {
       Accept(*event.acceptor);
       share_.events.Arm(*event.acceptor);
@@ -98,39 +101,32 @@ void Worker::End(Connection& connection, Turn turn) {
   if (turn == Turn::kClose) share_.events.Close(&connection);
 }
 
-// ServeParked goes on with the requests that waited for the place this worker has given back.
-void Worker::ServeParked() {
-  for (auto gate = std::exchange(served_, nullptr); gate != nullptr;
-       gate = std::exchange(served_, nullptr)) {
-    auto parked = gate->admission().TakeOne();
-    if (!parked) return;
-    if (parked->connection->doomed.load(std::memory_order_acquire)) {
-      End(*parked->connection, Turn::kClose);
-      served_ = gate;
-      continue;
-    }
-    const ipc::Received again{ipc::Received::Kind::kMessage, parked->message, parked->sender};
-    const Turn turn = TryHandle(*parked->connection, again);
-    End(*parked->connection, turn);
-    // Whatever became of it, there may be room for the next.
-    if (turn != Turn::kParked) served_ = gate;
+// ServePlaced goes on with a request that was parked: it is judged again, by what is in force now.
+void Worker::ServePlaced(const Placed& placed) {
+  Connection& connection = *placed.request.connection;
+  held_ = placed.gate;
+  Turn turn = Turn::kClose;
+  if (!connection.doomed.load(std::memory_order_acquire)) {
+    turn = TryHandle(
+        connection, {ipc::Received::Kind::kMessage, placed.request.message, placed.request.sender});
   }
+  GiveBackHeld();
+  End(connection, turn);
 }
 
-void Worker::Expire(const Parked& parked, EventSet& events) {
-  std::array<uint8_t, 64> buffer;
-  wire::FrameWriter frame(
-      buffer, {wire::MessageType::kFailure, parked.connection->version, parked.request_id});
-  wire::Encode(wire::Failure{ErrorCode::kUnavailable, 0}, frame.body());
-  const size_t size = frame.Finish();
-  const ssize_t sent =
-      ::send(parked.connection->fd.get(), buffer.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
-  parked.connection->listener->failed.fetch_add(1);
-  if (sent == static_cast<ssize_t>(size)) {
-    events.Arm(*parked.connection);
-  } else {
-    events.Close(parked.connection);
-  }
+void Worker::GiveBackHeld() {
+  if (held_ != nullptr) Leave(std::exchange(held_, nullptr));
+}
+
+void Worker::Leave(std::shared_ptr<TokenGate> gate) {
+  auto parked = gate->admission().Leave();
+  if (parked) next_.push_back({std::move(gate), *std::move(parked)});
+}
+
+bool Worker::Enter(const std::shared_ptr<TokenGate>& gate) {
+  if (held_ == gate) return held_ = nullptr, true;
+  GiveBackHeld();
+  return gate->admission().Enter();
 }
 
 const View* Worker::ViewOf(const Connection& connection) {

@@ -40,20 +40,21 @@ class Worker {
   // Run serves until EventSet::Stop. No exception leaves it.
   void Run();
 
-  // Expire answers a parked request whose deadline has passed; called by a token's watch. It needs
-  // no worker, because no worker may be free.
-  static void Expire(const Parked& parked, EventSet& events);
-
  private:
   // Turn says what becomes of a connection whose message was dealt with.
   enum class Turn { kArm, kClose, kParked };
+  class Place;
 
   void Accept(Acceptor& acceptor);
   void Refuse(Acceptor& acceptor);
   void Serve(Connection& connection);
   Turn TryHandle(Connection& connection, const ipc::Received& received);
   void End(Connection& connection, Turn turn);
-  void ServeParked();
+  void ServePlaced(const Placed& placed);
+  // Enter takes a place at the token, or uses the one that is held; Leave gives one back.
+  bool Enter(const std::shared_ptr<TokenGate>& gate);
+  void Leave(std::shared_ptr<TokenGate> gate);
+  void GiveBackHeld();
   const View* ViewOf(const Connection& connection);
   void Refresh();
   TokenLink& LinkTo(const std::shared_ptr<TokenGate>& gate);
@@ -81,8 +82,11 @@ class Worker {
   uint64_t seen_version_ = 0;
   std::shared_ptr<const Snapshot> snapshot_;
   std::unordered_map<TokenGate*, std::pair<std::shared_ptr<TokenGate>, TokenLink>> links_;
-  // The gate this turn gave a place back to; owned, as a reload may end its token meanwhile.
-  std::shared_ptr<TokenGate> served_;
+  // The token at which the request in hand has a place already.
+  std::shared_ptr<TokenGate> held_;
+  // Who has got the places that this worker gave back. More than one only when a reload moved the
+  // key of a parked request to another token.
+  std::vector<Placed> next_;
   UniqueFd spare_;  // given up to accept, and so refuse, when descriptors run out
 };
 

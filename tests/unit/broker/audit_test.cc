@@ -7,7 +7,9 @@
 #include <map>
 #include <tuple>
 
+#include "broker/clock.h"
 #include "keybroker/audit/log.h"
+#include "keybroker/base/hex.h"
 #include "support/broker_fixture.h"
 
 namespace keybroker {
@@ -57,6 +59,16 @@ class Audit : public test::BrokerTest {
       if (lines != nullptr) ++*lines;
     }
     return counts;
+  }
+
+  // RecordsOf gives the lines about a listener.
+  std::vector<std::string> RecordsOf(const std::string& listener) {
+    std::vector<std::string> records;
+    std::ifstream file(File());
+    for (std::string line; std::getline(file, line);) {
+      if (nlohmann::json::parse(line).value("subject", "") == listener) records.push_back(line);
+    }
+    return records;
   }
 
   void ExpectTheChainHolds() {
@@ -115,6 +127,57 @@ TEST_F(Audit, RecordsTheFirstRefusalsOfASecondOneByOneAndSumsTheRest) {
   EXPECT_EQ(Recorded(&lines), (Counts{{{"refuse", "data-wrong", "CKR_DATA_INVALID"}, 1000}}));
   EXPECT_GE(lines, 6U);
   EXPECT_LT(lines, 500U);
+  ExpectTheChainHolds();
+}
+
+TEST_F(Audit, LetsNoListenerHideTheRefusalsOfAnother) {
+  WriteListener("flood", Bind("a.example.test"));
+  Start();
+  BrokerClient flood = ClientOf("flood");
+  BrokerClient client = ClientOf("https");
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(SignOnce(flood, 31).failure);
+  ASSERT_TRUE(SignOnce(client, 31).failure);
+  Stop();
+  EXPECT_THAT(RecordsOf("https"),
+              testing::ElementsAre(testing::HasSubstr("\"pid\":" + std::to_string(::getpid()))))
+      << "one by one: a sum has no pid";
+}
+
+TEST_F(Audit, RecordsWhichKeyWasAskedForInVain) {
+  Start();
+  BrokerClient client = ClientOf("https");
+  const auto unknown = EcKey("", 77).ref();
+  ASSERT_TRUE(client.Sign(unknown, CKM_ECDSA, std::vector<uint8_t>(32, 1)).failure);
+  Stop();
+  EXPECT_THAT(RecordsOf("https"),
+              testing::ElementsAre(
+                  testing::AllOf(testing::HasSubstr("\"decision\":\"key-not-bound\""),
+                                 testing::HasSubstr("\"detail\":\"key " + Hex(unknown) + "\""))));
+}
+
+TEST_F(Audit, RecordsARequestThatWaitedInVainForItsToken) {
+  Set("broker", "workers = 2");
+  AddToken("other").Start();
+  Start();
+  token_->Hold();
+  BrokerClient stuck = ClientOf("https");
+  const auto key = EcKey("", 1).ref();
+  ASSERT_TRUE(stuck.SendSign(key, CKM_ECDSA, std::vector<uint8_t>(32, 1)));
+  ASSERT_TRUE(token_->AwaitSigns(1));
+  BrokerClient waiting = ClientOf("https");
+  ASSERT_TRUE(waiting
+                  .Sign(key, CKM_ECDSA, std::vector<uint8_t>(32, 1), std::nullopt,
+                        broker::MonotonicMs() + 200)
+                  .failure);
+  token_->Release();
+  EXPECT_EQ(stuck.ReadOutcome().signature.size(), 64U);
+  Stop();
+  EXPECT_EQ(Recorded(),
+            (Counts{{{"sign", "granted", "ok"}, 1}, {{"fail", "granted", "expired"}, 1}}));
+  EXPECT_THAT(RecordsOf("https"),
+              testing::Contains(testing::AllOf(testing::HasSubstr("\"result\":\"expired\""),
+                                               testing::HasSubstr("\"key\":\"a.example.test\""),
+                                               testing::HasSubstr("CKM_ECDSA"))));
   ExpectTheChainHolds();
 }
 
