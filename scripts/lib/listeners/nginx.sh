@@ -1,19 +1,20 @@
 # shellcheck shell=bash
 # start_nginx DIR PORT SNIPPETS [WORKERS]: HTTPS on 127.0.0.1:PORT. DIR/more.conf, when there is one, is
-# included beside that server: further virtual hosts.
+# included beside that server: further virtual hosts. DIR/main.conf, likewise, stands outside `http`.
 
 start_nginx() {
   local dir=$1 port=$2 snippets=$3 workers=${4:-2}
   local -a environment
   mkdir -p "$dir"
   mapfile -t environment < <(unit_environment "$snippets")
-  touch "$dir/more.conf"
+  touch "$dir/main.conf" "$dir/more.conf"
   cat >"$dir/nginx.conf" <<CONF
 user www-data;
 worker_processes $workers;
 daemon off;
 pid $dir/nginx.pid;
 error_log $dir/log notice;
+include $dir/main.conf;
 events { worker_connections 256; }
 http {
   access_log off;
