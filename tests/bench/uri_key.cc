@@ -1,7 +1,8 @@
 // An OpenSSL engine for scripts/bench listeners: it reads a key file that names a key of libp11's
-// engine by its PKCS#11 URI, so that a server that only reads PEM files (Dovecot) can use any PKCS#11
-// module as nginx does by "engine:pkcs11:URI". The file is a PrivateKeyInfo of the algorithm kOid whose
-// octets are the URI. Nothing of keybroker's own engine is in it: it is what that is compared with.
+// engine by its PKCS#11 URI, so that a server that only reads PEM files (Dovecot) can use any
+// PKCS#11 module as nginx does by "engine:pkcs11:URI". The file is a PrivateKeyInfo of the
+// algorithm kOid whose octets are the URI. Nothing of keybroker's own engine is in it: it is what
+// that is compared with.
 #include <openssl/engine.h>
 #include <openssl/x509.h>
 

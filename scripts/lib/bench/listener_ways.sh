@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # scripts/lib/bench/listeners.sh uses them
 # How a server comes to its key, for scripts/bench listeners. Source it after stack.sh.
 #
 #   make_file_keys          keys in files, of the test's CA, beside those on the token
@@ -61,12 +62,13 @@ start_p11_kit() {
   chmod 0666 "$dir/socket"
 }
 
-# key_uri TYPE: of the token's key. The label names both types.
+# key_uri TYPE: of the token's key, by its CKA_ID, for the label is that of both types.
 key_uri() {
-  local id
-  id=$(keybroker --json key show "$KEY" --type "$1" |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["keys"][0]["id"])')
-  printf 'pkcs11:token=%s;id=%s;type=private' "$TOKEN" "$(sed 's/../%&/g' <<<"$id")"
+  keybroker --json key show "$KEY" --type "$1" | python3 -c '
+import json, sys
+id = bytes.fromhex(json.load(sys.stdin)["keys"][0]["id"])
+print("pkcs11:token=" + sys.argv[1] + ";id=" + "".join(f"%{byte:02X}" for byte in id) + ";type=private")
+' "$TOKEN"
 }
 
 # uri_key_file URI: the key file that uri_key.so reads.

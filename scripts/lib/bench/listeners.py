@@ -12,7 +12,7 @@ NAMES = {"nginx-rsa": "nginx, RSA-2048", "nginx-ec": "nginx, P-256",
 WAYS = ("file", "softhsm", "keybroker", "p11-kit")
 BASE = "softhsm"
 
-figures, messages = {}, {}
+figures, signers, messages = {}, {}, {}
 with open(sys.argv[1], encoding="utf-8") as file:
     for line in file:
         case, way, text = line.split(" ", 2)
@@ -21,9 +21,15 @@ with open(sys.argv[1], encoding="utf-8") as file:
             messages[way] = value["received"] / value["handshakes"]
         else:
             figures.setdefault(case, {}).setdefault(way, []).append(value["cpu_us"])
+            signers.setdefault(case, {}).setdefault(way, []).append(value["signers_us"])
 
-medians = {case: {way: statistics.median(values) for way, values in ways.items()}
-           for case, ways in figures.items()}
+
+def medians_of(cases):
+    return {case: {way: statistics.median(values) for way, values in ways.items()}
+            for case, ways in cases.items()}
+
+
+medians, signers_medians = medians_of(figures), medians_of(signers)
 # Each round's own ratio: what else the machine did then is in both.
 ratios = {case: {way: statistics.median(a / b for a, b in zip(ways[way], ways[BASE]))
                  for way in WAYS} for case, ways in figures.items()}
@@ -36,6 +42,8 @@ for case in sorted(figures, reverse=True):
     verdict = "" if target is None else \
         f"   {target} {'met' if ratios[case]['keybroker'] <= target else 'not met'}"
     print(f"{NAMES[case]:<20}{cells}{verdict}")
+    cells = "".join(f"{signers_medians[case][way]:>10,.0f}      " for way in WAYS)
+    print(f"{'  of it, signers':<20}{cells.rstrip()}")
 print()
 for case in sorted(figures, reverse=True):
     if case not in messages:
@@ -47,6 +55,8 @@ for case in sorted(figures, reverse=True):
           f"   at most {most} {verdict}")
 with open(sys.argv[2], "w", encoding="utf-8") as file:
     json.dump({"unit": "us of CPU time for each handshake", "medians": medians,
+               "medians_of_signers": signers_medians,
                "ratio_to_softhsm": ratios, "targets": TARGETS, "messages": messages,
-               "most_messages": MOST_MESSAGES, "figures": figures}, file, indent=1)
+               "most_messages": MOST_MESSAGES, "figures": figures,
+               "figures_of_signers": signers}, file, indent=1)
 print(f"\nall figures: {sys.argv[2]}")

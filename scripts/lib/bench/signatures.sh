@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # scripts/bench sets them
 # Signatures a second through keybroker, next to the token itself and to p11-kit's server. scripts/bench
 # sources it, with its options in rounds, cpu and number.
 
