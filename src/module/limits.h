@@ -20,6 +20,9 @@ inline constexpr uint64_t kProbeTimeoutMs = 100;
 // kFreshMs is how old a catalogue may be before it is asked about again.
 inline constexpr uint64_t kFreshMs = 1000;
 
+// kMaxSearches is how many different searches may believe one answer of the broker.
+inline constexpr size_t kMaxSearches = 8;
+
 // kMaxIdleConnections are kept for later signatures; a burst's others are closed.
 inline constexpr size_t kMaxIdleConnections = 64;
 

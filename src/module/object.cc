@@ -20,6 +20,25 @@ bool IsReadable(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
   return true;
 }
 
+// What tells this search from another: FNV-1a of the template, with the values that an object's
+// short attributes may have. Searches for others may look alike, and then only ask the broker more
+// often.
+uint64_t SearchMark(std::span<const CK_ATTRIBUTE> wanted) {
+  constexpr size_t kMaxValue = 64;
+  uint64_t mark = 0xcbf29ce484222325;
+  const auto add = [&mark](const void* data, size_t size) {
+    for (size_t i = 0; i < size; ++i) {
+      mark = (mark ^ static_cast<const uint8_t*>(data)[i]) * 0x100000001b3;
+    }
+  };
+  for (const CK_ATTRIBUTE& attribute : wanted) {
+    add(&attribute.type, sizeof attribute.type);
+    add(&attribute.ulValueLen, sizeof attribute.ulValueLen);
+    if (attribute.ulValueLen <= kMaxValue) add(attribute.pValue, attribute.ulValueLen);
+  }
+  return mark == View::kAnySearch ? 1 : mark;
+}
+
 bool AppendMatches(const Key& key, std::span<const CK_ATTRIBUTE> wanted,
                    Array<CK_OBJECT_HANDLE>* found) {
   for (const ObjectKind kind : kKinds) {
@@ -28,6 +47,21 @@ bool AppendMatches(const Key& key, std::span<const CK_ATTRIBUTE> wanted,
     if (!found->Append(HandleOf(key.entry.key, kind))) return false;
   }
   return true;
+}
+
+// That there is no such object is believed only of a broker that was asked now.
+CK_RV RunSearch(const Call& call, std::span<const CK_ATTRIBUTE> wanted,
+                Array<CK_OBJECT_HANDLE>* found) {
+  const uint64_t mark = SearchMark(wanted);
+  for (bool asked = false; found->size() == 0 && !asked;) {
+    CatalogueHold catalogue;
+    const CK_RV rv = Refresh(call, Need::kNewKeys, &catalogue, mark, &asked);
+    if (rv != CKR_OK) return rv;
+    for (const Key& key : catalogue->keys()) {
+      if (!AppendMatches(key, wanted, found)) return CKR_HOST_MEMORY;
+    }
+  }
+  return CKR_OK;
 }
 
 }  // namespace
@@ -41,13 +75,10 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE* pTemplate, CK_
   if (!IsReadable(pTemplate, ulCount)) return CKR_ARGUMENTS_BAD;
   Session& session = call.session();
   if (session.search.active) return CKR_OPERATION_ACTIVE;
-  CatalogueHold catalogue;
-  const CK_RV rv = Refresh(call.call(), Need::kNewKeys, &catalogue);
-  if (rv != CKR_OK) return rv;
-  for (const Key& key : catalogue->keys()) {
-    if (AppendMatches(key, {pTemplate, ulCount}, &session.search.found)) continue;
+  const CK_RV rv = RunSearch(call.call(), {pTemplate, ulCount}, &session.search.found);
+  if (rv != CKR_OK) {
     session.EndSearch();
-    return CKR_HOST_MEMORY;
+    return rv;
   }
   session.search.active = true;
   return CKR_OK;

@@ -136,27 +136,29 @@ class Fetch {
 };
 
 // True when what is known will do; with a catalogue where one is needed.
-bool WillDo(const Call& call, Need need, CatalogueHold* catalogue) {
+bool WillDo(const Call& call, Need need, CatalogueHold* catalogue, uint64_t search) {
   Process& process = call.process();
   const Hold hold(process.mutex);
   if (!process.view.IsFresh(NowMs())) return false;
   if (need == Need::kPresence) return process.pool.HasLiveIdle();
   catalogue->Reset(process.view.Current());
   if (!*catalogue) return false;
-  return need != Need::kNewKeys || process.view.UseUp();
+  return need != Need::kNewKeys || process.view.UseUp(search);
 }
 
 }  // namespace
 
-CK_RV Refresh(const Call& call, Need need, CatalogueHold* catalogue) {
-  if (WillDo(call, need, catalogue)) return CKR_OK;
+CK_RV Refresh(const Call& call, Need need, CatalogueHold* catalogue, uint64_t search, bool* asked) {
+  const bool will_do = WillDo(call, need, catalogue, search);
+  if (asked != nullptr) *asked = !will_do;
+  if (will_do) return CKR_OK;
   catalogue->Reset();
   Fetch fetch(call, need != Need::kPresence);
   const CK_RV rv = fetch.Run();
   if (rv != CKR_OK || need == Need::kPresence) return rv;
   Process& process = call.process();
   const Hold hold(process.mutex);
-  if (need == Need::kNewKeys) process.view.UseUp();
+  if (need == Need::kNewKeys) process.view.UseUp(search);
   catalogue->Reset(process.view.Latest());
   return CKR_OK;
 }

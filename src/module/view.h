@@ -6,6 +6,7 @@
 #include "keybroker/wire/frame.h"
 #include "keybroker/wire/hello.h"
 #include "module/catalogue.h"
+#include "module/limits.h"
 
 namespace keybroker::module {
 
@@ -34,9 +35,11 @@ class View {
   // IsFresh: the broker has been asked within kFreshMs.
   bool IsFresh(uint64_t now_ms) const;
 
-  // UseUp is true once for every answer of the broker: a search may believe what was just heard,
-  // the next one asks again.
-  bool UseUp();
+  // UseUp is true once for each search and answer of the broker. One key is loaded by several
+  // searches, which may believe what was just heard; who repeats a search wants to know what is
+  // new, and has the broker asked again. kAnySearch counts as a repetition of every other.
+  static constexpr uint64_t kAnySearch = 0;
+  bool UseUp(uint64_t search);
 
   // Doubt makes the next call ask the broker.
   void Doubt() { heard_ms_ = 0; }
@@ -47,8 +50,9 @@ class View {
  private:
   Catalogue* catalogue_ = nullptr;
   uint64_t generation_ = 0;
-  uint64_t heard_ms_ = 0;  // 0: never, or not to be believed
-  bool unused_ = false;
+  uint64_t heard_ms_ = 0;             // 0: never, or not to be believed
+  uint64_t used_[kMaxSearches] = {};  // the searches that have believed the last answer
+  uint8_t used_count_ = 0;
   bool token_present_ = false;
   uint8_t listener_size_ = 0;
   char listener_[wire::kMaxName] = {};

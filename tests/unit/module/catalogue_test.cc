@@ -7,6 +7,7 @@
 namespace keybroker::module {
 namespace {
 
+using test::Attribute;
 using test::BrokerRequest;
 using test::Deed;
 using test::FakeKey;
@@ -46,6 +47,46 @@ TEST_F(Catalogues, AreFetchedAgainOnlyWhenTheGenerationChanged) {
   broker_.SetKeys(ManyKeys(121));
   EXPECT_EQ(Find(session).size(), 242u);
   EXPECT_EQ(Pages(), 11u);
+}
+
+// As the engine and libp11 do when a process loads its keys: one question is enough for all of
+// them.
+TEST_F(Catalogues, AreAskedForOnceByTheSearchesThatLoadAKey) {
+  Start(ManyKeys(2));
+  const CK_SESSION_HANDLE session = Open();
+  const CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
+  const CK_OBJECT_CLASS public_key = CKO_PUBLIC_KEY;
+  const std::vector<FakeKey> keys = ManyKeys(2);
+  EXPECT_EQ(Find(session, {Attribute(CKA_CLASS, private_key)}).size(), 2u);
+  for (const FakeKey& key : keys) {
+    EXPECT_NE(PrivateKey(session, key), CK_INVALID_HANDLE);
+    EXPECT_EQ(Find(session, {Attribute(CKA_CLASS, public_key), Attribute(CKA_ID, key.id)}).size(),
+              1u);
+  }
+  EXPECT_EQ(Pages(), 1u);
+  Find(session, {Attribute(CKA_CLASS, private_key)});
+  EXPECT_EQ(Pages(), 2u) << "who searches again wants to know what is new";
+}
+
+// A program that makes no end of different searches does not go on for ever without asking.
+TEST_F(Catalogues, AreAskedForAnewAfterManySearches) {
+  Start(ManyKeys(20));
+  const CK_SESSION_HANDLE session = Open();
+  for (const FakeKey& key : ManyKeys(20)) {
+    EXPECT_NE(PrivateKey(session, key), CK_INVALID_HANDLE);
+  }
+  EXPECT_EQ(Pages(), 3u) << "one for each 8 searches";
+}
+
+TEST_F(Catalogues, AreAskedForAnewWhenNothingIsFound) {
+  Start(ManyKeys(1));
+  const CK_SESSION_HANDLE session = Open();
+  PrivateKey(session, ManyKeys(1)[0]);
+  const std::vector<uint8_t> nobody = {9, 9, 9, 9};
+  EXPECT_TRUE(Find(session, {Attribute(CKA_ID, nobody)}).empty());
+  EXPECT_EQ(Pages(), 2u);
+  EXPECT_TRUE(Find(session, {Attribute(CKA_ID, nobody)}).empty());
+  EXPECT_EQ(Pages(), 3u);
 }
 
 TEST_F(Catalogues, ShowANewKeyToTheNextSearch) {
