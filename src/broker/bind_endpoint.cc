@@ -7,18 +7,19 @@
 
 namespace keybroker::broker {
 
-Result<ipc::PreparedSocket> PrepareEndpoint(const Endpoint& endpoint, uid_t trusted,
-                                            ipc::Replace replace) {
+Result<ipc::PreparedSocket> PrepareEndpoint(const Endpoint& endpoint, ipc::Replace replace) {
   // No directory is made for a socket that cannot be.
   KB_TRY(ipc::UnixAddress::OfPath(endpoint.path));
-  KB_TRY(ipc::MakeSafeDirectory(endpoint.path.parent_path(), trusted, endpoint.jail));
-  return ipc::PrepareSocket({endpoint.path, endpoint.owner, endpoint.group, endpoint.mode},
-                            replace);
+  KB_ASSIGN(const auto directory,
+            ipc::MakeSafeDirectory(endpoint.path.parent_path(), endpoint.jail));
+  return ipc::PrepareSocket(
+      {directory / endpoint.path.filename(), endpoint.owner, endpoint.group, endpoint.mode},
+      replace);
 }
 
-Result<UniqueFd> BindEndpoint(const Endpoint& endpoint, uid_t trusted) {
-  KB_ASSIGN(ipc::PreparedSocket made, PrepareEndpoint(endpoint, trusted, ipc::Replace::kOnlyStale));
-  KB_TRY(ipc::PublishSocket(made, endpoint.path));
+Result<UniqueFd> BindEndpoint(const Endpoint& endpoint) {
+  KB_ASSIGN(ipc::PreparedSocket made, PrepareEndpoint(endpoint, ipc::Replace::kOnlyStale));
+  KB_TRY(ipc::PublishSocket(made));
   return std::move(made.fd);
 }
 

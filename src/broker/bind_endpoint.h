@@ -10,11 +10,11 @@
 namespace keybroker::broker {
 
 // PrepareEndpoint makes endpoint's socket beside its place (ipc::PrepareSocket), in a directory
-// that is or becomes safe from everybody but root and trusted (ipc::MakeSafeDirectory).
-Result<ipc::PreparedSocket> PrepareEndpoint(const Endpoint& endpoint, uid_t trusted,
-                                            ipc::Replace replace);
+// that is or becomes safe from everybody but us and root (ipc::MakeSafeDirectory). Its path is the
+// endpoint's without symbolic links outside of the jail.
+Result<ipc::PreparedSocket> PrepareEndpoint(const Endpoint& endpoint, ipc::Replace replace);
 
 // BindEndpoint also gives it its name, unless a live process listens there.
-Result<UniqueFd> BindEndpoint(const Endpoint& endpoint, uid_t trusted);
+Result<UniqueFd> BindEndpoint(const Endpoint& endpoint);
 
 }  // namespace keybroker::broker

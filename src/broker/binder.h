@@ -23,13 +23,11 @@ std::vector<Endpoint> WantedEndpoints(const Configuration& configuration,
 // only what that says: the broker can ask it for nothing but "once more". It ends with the broker.
 class Binder {
  public:
-  // Binder binds in this process. broker is whom the sockets' directories may belong to beside
-  // root.
+  // Binder binds in this process. broker owns the sockets of listeners whose files name no owner.
   Binder(config::Settings settings, User broker, std::set<std::string> activated)
       : settings_(std::move(settings)),
         broker_(std::move(broker)),
-        activated_(std::move(activated)),
-        endpoints_(broker_.uid) {}
+        activated_(std::move(activated)) {}
 
   // Separate moves the binding to a process of its own; call it while still root and before there
   // are threads.

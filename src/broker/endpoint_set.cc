@@ -25,7 +25,7 @@ Result<std::vector<BoundEndpoint>> EndpointSet::Reconcile(const std::vector<Endp
     // Ours already, with another owner or mode: the new one takes its name.
     const auto replace =
         HasPath(bound_, endpoint) ? ipc::Replace::kOurOwn : ipc::Replace::kOnlyStale;
-    auto socket = PrepareEndpoint(endpoint, trusted_, replace);
+    auto socket = PrepareEndpoint(endpoint, replace);
     if (!socket) {
       for (const ipc::PreparedSocket& undo : prepared) ::unlink(undo.beside.c_str());
       return Fail(std::move(socket).error());
@@ -35,11 +35,14 @@ Result<std::vector<BoundEndpoint>> EndpointSet::Reconcile(const std::vector<Endp
   }
   // All that can fail for reasons of the configuration is behind us; only renames are left.
   for (size_t i = 0; i < fresh.size(); ++i) {
-    KB_TRY(ipc::PublishSocket(prepared[i], fresh[i].endpoint.path));
+    KB_TRY(ipc::PublishSocket(prepared[i]));
+    places_[fresh[i].endpoint.path] = prepared[i].path;
     fresh[i].fd = std::move(prepared[i].fd);
   }
   for (const Endpoint& old : bound_) {
-    if (!HasPath(wanted, old)) ::unlink(old.path.c_str());
+    if (HasPath(wanted, old)) continue;
+    // By the place that was checked: what a link in its path points to may have changed.
+    if (const auto place = places_.extract(old.path)) ::unlink(place.mapped().c_str());
   }
   bound_ = wanted;
   return fresh;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <sys/types.h>
-
+#include <filesystem>
+#include <map>
 #include <vector>
 
 #include "broker/endpoint.h"
@@ -19,15 +19,14 @@ struct BoundEndpoint {
 // EndpointSet remembers which endpoints this process has bound, and binds what is new.
 class EndpointSet {
  public:
-  explicit EndpointSet(uid_t trusted) : trusted_(trusted) {}
-
   // Reconcile binds what is wanted and not bound yet, and gives those; then it removes the names of
   // what is no longer wanted. On failure nothing has changed.
   Result<std::vector<BoundEndpoint>> Reconcile(const std::vector<Endpoint>& wanted);
 
  private:
-  uid_t trusted_;
   std::vector<Endpoint> bound_;
+  std::map<std::filesystem::path, std::filesystem::path>
+      places_;  // of bound_ by path: PreparedSocket::path
 };
 
 }  // namespace keybroker::broker

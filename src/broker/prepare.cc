@@ -15,14 +15,10 @@ namespace {
 // MakeStateDirectory makes the directory of the audit log: the broker's own, closed to all others.
 Status MakeStateDirectory(const config::Settings& settings, const User& broker) {
   const auto directory = settings.BrokerStateDir();
-  KB_TRY(ipc::MakeSafeDirectory(directory, broker.uid));
-  if (::geteuid() == 0 && ::lchown(directory.c_str(), broker.uid, broker.gid) != 0) {
-    return Fail(SystemError("cannot give " + directory.string() + " to " + broker.name, errno));
-  }
-  if (::chmod(directory.c_str(), 0700) != 0) {
-    return Fail(SystemError("cannot close " + directory.string() + " to others", errno));
-  }
-  return {};
+  KB_TRY(ipc::MakeSafeDirectory(directory.parent_path()));
+  const bool root = ::geteuid() == 0;
+  return ipc::EnsureDirectory(
+      directory, {root ? broker.uid : ::geteuid(), root ? broker.gid : ::getegid(), 0700});
 }
 
 Result<UniqueFd> BindAdmin(const config::Settings& settings, const User& broker) {
@@ -31,7 +27,7 @@ Result<UniqueFd> BindAdmin(const config::Settings& settings, const User& broker)
     KB_ASSIGN(admin.group, FindGroup(settings.admin_group));
     admin.mode = 0660;
   }
-  return BindEndpoint(admin, broker.uid);
+  return BindEndpoint(admin);
 }
 
 }  // namespace

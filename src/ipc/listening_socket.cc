@@ -71,7 +71,9 @@ Result<PreparedSocket> PrepareSocket(const SocketFile& file, Replace replace) {
   if (replace == Replace::kOnlyStale) KB_TRY(CheckFree(file.path));
   const fs::path directory = file.path.parent_path();
   PreparedSocket made{
-      {}, directory / (".kb" + std::to_string(::getpid()) + "." + std::to_string(++serial))};
+      {},
+      directory / (".kb" + std::to_string(::getpid()) + "." + std::to_string(++serial)),
+      file.path};
   KB_ASSIGN(const UnixAddress address, UnixAddress::OfPath(made.beside));
   KB_ASSIGN(made.fd, NewSocket());
   ::unlink(made.beside.c_str());
@@ -87,16 +89,16 @@ Result<PreparedSocket> PrepareSocket(const SocketFile& file, Replace replace) {
   return made;
 }
 
-Status PublishSocket(const PreparedSocket& socket, const fs::path& path) {
-  if (::rename(socket.beside.c_str(), path.c_str()) == 0) return {};
+Status PublishSocket(const PreparedSocket& socket) {
+  if (::rename(socket.beside.c_str(), socket.path.c_str()) == 0) return {};
   const int error = errno;
   ::unlink(socket.beside.c_str());
-  return Fail(SystemError("cannot put the socket at " + path.string(), error));
+  return Fail(SystemError("cannot put the socket at " + socket.path.string(), error));
 }
 
 Result<UniqueFd> BindSocket(const SocketFile& file, Replace replace) {
   KB_ASSIGN(PreparedSocket made, PrepareSocket(file, replace));
-  KB_TRY(PublishSocket(made, file.path));
+  KB_TRY(PublishSocket(made));
   return std::move(made.fd);
 }
 

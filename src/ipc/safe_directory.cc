@@ -14,8 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Status CheckSafe(const struct stat& info, const fs::path& shown, uid_t trusted, bool last) {
-  if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != trusted) {
+Status CheckSafe(const struct stat& info, const fs::path& shown, bool last) {
+  if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
     return Fail(Denied("the directory " + shown.string() + " belongs to uid " +
                        std::to_string(info.st_uid) +
                        ", who could replace the socket in it; give it to root"));
@@ -64,7 +64,7 @@ Result<fs::path> Resolved(const fs::path& path, const fs::path& jail) {
 
 }  // namespace
 
-Status MakeSafeDirectory(const fs::path& path, uid_t trusted, const fs::path& jail) {
+Result<fs::path> MakeSafeDirectory(const fs::path& path, const fs::path& jail) {
   KB_ASSIGN(const fs::path real, Resolved(path, jail));
   UniqueFd at(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!at) return Fail(SystemError("cannot open /", errno));
@@ -77,9 +77,9 @@ Status MakeSafeDirectory(const fs::path& path, uid_t trusted, const fs::path& ja
     KB_ASSIGN(at, Step(at.get(), part->string(), shown, !jail.empty()));
     struct stat info {};
     if (::fstat(at.get(), &info) != 0) return Fail(SystemError("fstat " + shown.string(), errno));
-    KB_TRY(CheckSafe(info, shown, trusted, std::next(part) == relative.end()));
+    KB_TRY(CheckSafe(info, shown, std::next(part) == relative.end()));
   }
-  return {};
+  return real;
 }
 
 }  // namespace keybroker::ipc

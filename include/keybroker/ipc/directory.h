@@ -9,13 +9,15 @@
 namespace keybroker::ipc {
 
 // MakeSafeDirectory makes path and what is missing above it (0755, owner the process), and proves
-// that nobody but root, this process and the user trusted can put something else in its place:
-// every directory on the way belongs to one of them and is writable by no one else, except a
-// sticky one of root's, such as /tmp, above it. Below jail (a directory above path, or empty)
-// symbolic links are refused, because inside the chroot they point elsewhere.
+// that nobody but root and this process's user can put something else in its place: every
+// directory on the way belongs to one of them and is writable by no one else, except a sticky one
+// of root's, such as /tmp, above it. So what root binds and gives away there is not another user's
+// to choose, the broker's included. Below jail (a directory above path, or empty) symbolic links
+// are refused, because inside the chroot they point elsewhere; outside they are followed once, and
+// the path without them is returned, which is the one to use: a link may lie where others write.
 // Denied says which directory is unsafe and what to do.
-Status MakeSafeDirectory(const std::filesystem::path& path, uid_t trusted,
-                         const std::filesystem::path& jail = {});
+Result<std::filesystem::path> MakeSafeDirectory(const std::filesystem::path& path,
+                                                const std::filesystem::path& jail = {});
 
 // Ownership is what a directory of ours must have.
 struct Ownership {

@@ -23,6 +23,7 @@ struct SocketFile {
 struct PreparedSocket {
   UniqueFd fd;
   std::filesystem::path beside;
+  std::filesystem::path path;  // where PublishSocket puts it
 };
 
 // Replace says what is at the path already: perhaps somebody else's live socket, or certainly our
@@ -37,7 +38,7 @@ Result<PreparedSocket> PrepareSocket(const SocketFile& file, Replace replace);
 
 // PublishSocket gives it its name in one rename: a stale socket is replaced without a moment in
 // which there is none.
-Status PublishSocket(const PreparedSocket& socket, const std::filesystem::path& path);
+Status PublishSocket(const PreparedSocket& socket);
 
 // BindSocket does both.
 Result<UniqueFd> BindSocket(const SocketFile& file, Replace replace);

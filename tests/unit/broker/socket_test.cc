@@ -25,7 +25,7 @@ class ListeningSocket : public test::BrokerTest {
 };
 
 TEST_F(ListeningSocket, IsMadeWithOwnerModeAndDirectories) {
-  const auto bound = BindEndpoint(At("new/deep/socket"), ::geteuid());
+  const auto bound = BindEndpoint(At("new/deep/socket"));
   ASSERT_TRUE(bound) << Why(bound);
   struct stat info {};
   ASSERT_EQ(::lstat((dir_ / "new/deep/socket").c_str(), &info), 0);
@@ -38,7 +38,7 @@ TEST_F(ListeningSocket, IsMadeWithOwnerModeAndDirectories) {
 TEST_F(ListeningSocket, IsRefusedInADirectoryThatOthersCanWrite) {
   std::filesystem::create_directories(dir_ / "open/below");
   ASSERT_EQ(::chmod((dir_ / "open/below").c_str(), 0777), 0);
-  EXPECT_THAT(Why(BindEndpoint(At("open/below/socket"), ::geteuid())),
+  EXPECT_THAT(Why(BindEndpoint(At("open/below/socket"))),
               HasSubstr("open/below is writable by others than its owner"));
 }
 
@@ -47,16 +47,15 @@ TEST_F(ListeningSocket, IsRefusedWhereASymbolicLinkLeadsOutOfItsJail) {
   std::filesystem::create_directories(dir_ / "outside");
   std::filesystem::create_directory_symlink(dir_ / "outside", dir_ / "jail/run");
   Endpoint endpoint = At("jail/run/socket");
-  EXPECT_TRUE(BindEndpoint(endpoint, ::geteuid())) << "outside of jails links are followed";
+  EXPECT_TRUE(BindEndpoint(endpoint)) << "outside of jails links are followed";
   endpoint.path = dir_ / "jail/run/other";
   endpoint.jail = dir_ / "jail";
-  EXPECT_THAT(Why(BindEndpoint(endpoint, ::geteuid())), HasSubstr("symbolic link"));
+  EXPECT_THAT(Why(BindEndpoint(endpoint)), HasSubstr("symbolic link"));
 }
 
 TEST_F(ListeningSocket, HasAPathThatFitsTheKernel) {
-  EXPECT_THAT(Why(BindEndpoint(At(std::string(120, 'x')), ::geteuid())),
-              HasSubstr("unix(7) allows 1 to 107"));
-  EXPECT_THAT(Why(BindEndpoint(At("new/" + std::string(120, 'x')), ::geteuid())),
+  EXPECT_THAT(Why(BindEndpoint(At(std::string(120, 'x')))), HasSubstr("unix(7) allows 1 to 107"));
+  EXPECT_THAT(Why(BindEndpoint(At("new/" + std::string(120, 'x')))),
               HasSubstr("unix(7) allows 1 to 107"));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "new")) << "no directory was made in vain";
 }

@@ -19,14 +19,16 @@ struct stat StatOf(const std::filesystem::path& path) {
   return info;
 }
 
-std::string Why(const Status& made) { return made ? "made" : made.error().detail; }
+std::string Why(const Result<std::filesystem::path>& made) {
+  return made ? "made" : made.error().detail;
+}
 
 TEST(MakeSafeDirectory, MakesWhatIsMissing) {
   const test::TempDir temp;
-  const auto made = MakeSafeDirectory(temp / "new/deep", ::geteuid());
+  const auto made = MakeSafeDirectory(temp / "new/deep");
   ASSERT_TRUE(made) << Why(made);
   EXPECT_EQ(StatOf(temp / "new/deep").st_mode & 07777, 0755U);
-  EXPECT_TRUE(MakeSafeDirectory(temp / "new/deep", ::geteuid()));
+  EXPECT_TRUE(MakeSafeDirectory(temp / "new/deep"));
 }
 
 TEST(MakeSafeDirectory, RefusesOneThatOthersCanWrite) {
@@ -34,12 +36,12 @@ TEST(MakeSafeDirectory, RefusesOneThatOthersCanWrite) {
   std::filesystem::create_directories(temp / "open/below");
   for (const mode_t mode : {0777U, 0775U, 01777U}) {
     ASSERT_EQ(::chmod((temp / "open/below").c_str(), mode), 0);
-    EXPECT_THAT(Why(MakeSafeDirectory(temp / "open/below", ::geteuid())),
+    EXPECT_THAT(Why(MakeSafeDirectory(temp / "open/below")),
                 HasSubstr("open/below is writable by others than its owner"));
   }
   ASSERT_EQ(::chmod((temp / "open/below").c_str(), 0755), 0);
   ASSERT_EQ(::chmod((temp / "open").c_str(), 0777), 0);
-  EXPECT_THAT(Why(MakeSafeDirectory(temp / "open/below", ::geteuid())),
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "open/below")),
               HasSubstr("open is writable by others than its owner"));
 }
 
@@ -48,8 +50,8 @@ TEST(MakeSafeDirectory, RefusesOneOfAStranger) {
   const test::TempDir temp;
   std::filesystem::create_directories(temp / "theirs");
   ASSERT_EQ(::chown((temp / "theirs").c_str(), kOther, kOther), 0);
-  EXPECT_THAT(Why(MakeSafeDirectory(temp / "theirs", 0)), HasSubstr("belongs to uid 64002"));
-  EXPECT_TRUE(MakeSafeDirectory(temp / "theirs", kOther)) << "who is trusted is no stranger";
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "theirs")), HasSubstr("belongs to uid 64002"));
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "theirs/below")), HasSubstr("belongs to uid 64002"));
 }
 
 TEST(MakeSafeDirectory, FollowsNoSymbolicLinkInAJail) {
@@ -57,11 +59,11 @@ TEST(MakeSafeDirectory, FollowsNoSymbolicLinkInAJail) {
   std::filesystem::create_directories(temp / "jail");
   std::filesystem::create_directories(temp / "outside");
   std::filesystem::create_directory_symlink(temp / "outside", temp / "jail/run");
-  EXPECT_TRUE(MakeSafeDirectory(temp / "jail/run", ::geteuid()))
-      << "outside of jails links are followed";
-  EXPECT_THAT(Why(MakeSafeDirectory(temp / "jail/run", ::geteuid(), temp / "jail")),
-              HasSubstr("symbolic link"));
-  EXPECT_THAT(Why(MakeSafeDirectory(temp / "jail/run", ::geteuid(), temp / "missing")),
+  EXPECT_TRUE(MakeSafeDirectory(temp / "jail/run")) << "outside of jails links are followed";
+  EXPECT_EQ(*MakeSafeDirectory(temp / "jail/run/deep"), temp / "outside/deep")
+      << "and the answer is where they led";
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "jail/run", temp / "jail")), HasSubstr("symbolic link"));
+  EXPECT_THAT(Why(MakeSafeDirectory(temp / "jail/run", temp / "missing")),
               HasSubstr("is not a directory"));
 }
 

@@ -100,7 +100,7 @@ TEST(BindSocket, ReplacesItsOwnWithoutAMomentWithoutOne) {
   auto second = PrepareSocket(file, Replace::kOurOwn);
   ASSERT_TRUE(second) << second.error().detail;
   const auto before = StatOf(file.path).st_ino;
-  ASSERT_TRUE(PublishSocket(*second, file.path));
+  ASSERT_TRUE(PublishSocket(*second));
   EXPECT_NE(StatOf(file.path).st_ino, before);
   ASSERT_TRUE(Connect(file.path, std::chrono::seconds(60), FullBacklog::kFail));
   EXPECT_TRUE(UniqueFd(::accept4(second->fd.get(), nullptr, nullptr, SOCK_CLOEXEC)));
