@@ -30,7 +30,8 @@ Result<Json> InChild(const config::Settings& settings, const token::TokenConfig&
   KB_ASSIGN(auto profile, token::LoadProfile(settings.profiles_dir, config.profile));
   KB_ASSIGN(auto module, token::Module::Load(config));
   KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
-  KB_TRY(LogIn(settings, config, token, pin));
+  const auto origin = secrets.empty() ? token::PinOrigin::kStanding : token::PinOrigin::kTyped;
+  KB_TRY(LogIn(settings, config, token, pin, origin));
   KB_ASSIGN(auto session, token.OpenSession(read_write));
   LoggedIn logged_in{std::move(token), std::move(session), std::move(profile), config, &pin};
   return work(logged_in);

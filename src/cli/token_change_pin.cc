@@ -28,7 +28,9 @@ struct ChangeOptions {
 Result<Json> ChangeInChild(const config::Settings& settings, const token::TokenConfig& config,
                            const std::vector<Secret>& secrets) {
   Secret old_pin;
-  if (secrets.size() > 1) {
+  const bool typed = secrets.size() > 1;
+  const auto origin = typed ? token::PinOrigin::kTyped : token::PinOrigin::kStanding;
+  if (typed) {
     KB_ASSIGN(old_pin, secrets[1].Clone());
   } else {
     KB_ASSIGN(auto read, token::ReadPin(config));
@@ -37,8 +39,8 @@ Result<Json> ChangeInChild(const config::Settings& settings, const token::TokenC
   }
   KB_ASSIGN(auto module, token::Module::Load(config));
   KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
-  KB_TRY(LogIn(settings, config, token, old_pin));
-  KB_ASSIGN(auto guard, GuardOf(settings, token));
+  KB_TRY(LogIn(settings, config, token, old_pin, origin));
+  KB_ASSIGN(auto guard, GuardOf(settings, token, origin));
   KB_TRY(token.ChangePin(old_pin, secrets[0], guard));
   return Json{{"changed", true}};
 }

@@ -6,13 +6,14 @@
 
 namespace keybroker::cli {
 
-Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token) {
-  return token::PinGuard::Open(token::PinGuardDirectory(settings), token.info().serial);
+Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token,
+                                token::PinOrigin origin) {
+  return token::PinGuard::Open(token::PinGuardDirectory(settings), token.info().serial, origin);
 }
 
 Status LogIn(const config::Settings& settings, const token::TokenConfig& config,
-             token::Token& token, const Secret& pin) {
-  KB_ASSIGN(auto guard, GuardOf(settings, token));
+             token::Token& token, const Secret& pin, token::PinOrigin origin) {
+  KB_ASSIGN(auto guard, GuardOf(settings, token, origin));
   Status status = token.Login(pin, guard);
   if (status) return status;
   if (status.error().rv != CKR_PIN_INCORRECT) {
@@ -20,10 +21,14 @@ Status LogIn(const config::Settings& settings, const token::TokenConfig& config,
     error.detail = "token \"" + config.name + "\": " + error.detail;
     return Fail(std::move(error));
   }
-  return Fail(Denied("the PIN of the token \"" + config.name +
-                         "\" is wrong (CKR_PIN_INCORRECT). It was tried once and will not be tried "
-                         "again until `keybroker token unlock " +
-                         config.name + "` says so",
+  const bool typed = origin == token::PinOrigin::kTyped;
+  const std::string held =
+      typed ? "It was tried once, and no PIN that is typed will be tried"
+            : "It was tried once and will not be tried again, by the tokenhost either,";
+  const std::string unharmed = typed ? ". The tokenhost's own login is not held up" : "";
+  return Fail(Denied("the PIN of the token \"" + config.name + "\" is wrong (CKR_PIN_INCORRECT). " +
+                         held + " until `keybroker token unlock " + config.name + "` says so" +
+                         unharmed,
                      status.error().rv));
 }
 

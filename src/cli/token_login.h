@@ -10,11 +10,12 @@
 namespace keybroker::cli {
 
 // GuardOf opens the PIN guard's record of a token, the one that its tokenhost uses too.
-Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token);
+Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token,
+                                token::PinOrigin origin);
 
-// LogIn logs the user in under the guard. A wrong PIN's error says that it was tried once and what
-// lets it be tried again.
+// LogIn logs the user in under the guard. A wrong PIN's error says that it was tried once, what
+// lets it be tried again, and whom that keeps waiting.
 Status LogIn(const config::Settings& settings, const token::TokenConfig& config,
-             token::Token& token, const Secret& pin);
+             token::Token& token, const Secret& pin, token::PinOrigin origin);
 
 }  // namespace keybroker::cli

@@ -17,15 +17,24 @@ struct PinState {
   bool usable;
 };
 
+Result<std::string> Blocked(const config::Settings& settings, const token::TokenInfo& info,
+                            token::PinOrigin origin) {
+  KB_ASSIGN(const auto guard,
+            token::PinGuard::Open(token::PinGuardDirectory(settings), info.serial, origin));
+  return guard.Blocked(info.flags);
+}
+
 PinState StateOfPin(const config::Settings& settings, const token::TokenInfo& info) {
   if ((info.flags & CKF_USER_PIN_INITIALIZED) == 0) {
     return {"not set: initialise the token", false};
   }
-  const auto guard = token::PinGuard::Open(token::PinGuardDirectory(settings), info.serial);
-  if (!guard) return {guard.error().detail, false};
-  const auto blocked = guard->Blocked(info.flags);
+  const auto blocked = Blocked(settings, info, token::PinOrigin::kStanding);
   if (!blocked) return {blocked.error().detail, false};
   if (!blocked->empty()) return {*blocked, false};
+  const auto typed = Blocked(settings, info, token::PinOrigin::kTyped);
+  if (typed && !typed->empty()) {
+    return {*typed + ". The tokenhost's own login is not held up", true};
+  }
   if ((info.flags & CKF_USER_PIN_COUNT_LOW) != 0) {
     return {"a wrong one was tried lately", true};
   }

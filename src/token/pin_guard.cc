@@ -22,9 +22,14 @@ constexpr const char* kAdvice =
     "; check the PIN source, then allow one try with: keybroker token unlock";
 
 struct Record {
-  int64_t unresolved = 0;  // attempts begun whose outcome was never written
-  std::string refused;     // CKR_PIN_INCORRECT or CKR_PIN_LOCKED, when the last one said so
-  bool allowed = false;    // the operator's word for one try
+  int64_t unresolved = 0;     // attempts begun whose outcome was never written
+  std::string refused;        // CKR_PIN_INCORRECT or CKR_PIN_LOCKED, when the last one said so
+  std::string refused_typed;  // the same of a PIN that was typed
+  bool allowed = false;       // the operator's word for one try
+
+  std::string& RefusedOf(PinOrigin origin) {
+    return origin == PinOrigin::kTyped ? refused_typed : refused;
+  }
 };
 
 Result<Record> ReadRecord(const std::filesystem::path& path) {
@@ -35,6 +40,7 @@ Result<Record> ReadRecord(const std::filesystem::path& path) {
   Record record;
   record.unresolved = toml.root().Integer("unresolved", 0, 0, 1000);
   record.refused = toml.root().String("refused", "");
+  record.refused_typed = toml.root().String("refused_typed", "");
   record.allowed = toml.root().Bool("allowed", false);
   KB_TRY(toml.Check());
   return record;
@@ -43,18 +49,24 @@ Result<Record> ReadRecord(const std::filesystem::path& path) {
 Status WriteRecord(const std::filesystem::path& path, const Record& record) {
   const std::string text = "unresolved = " + std::to_string(record.unresolved) +
                            "\nrefused = " + config::TomlQuote(record.refused) +
+                           "\nrefused_typed = " + config::TomlQuote(record.refused_typed) +
                            "\nallowed = " + (record.allowed ? "true\n" : "false\n");
   return WriteFileAtomically(path, text, 0600);
 }
 
-std::string WhyBlocked(const Record& record, CK_FLAGS flags) {
+std::string WhyBlocked(const Record& record, PinOrigin origin, CK_FLAGS flags) {
   if ((flags & CKF_USER_PIN_LOCKED) != 0)
     return "the token has locked the PIN; the SO must set a new one";
   if (record.allowed) return {};
   if ((flags & CKF_USER_PIN_FINAL_TRY) != 0) {
     return std::string("the token says that the next wrong PIN locks it") + kAdvice;
   }
-  if (!record.refused.empty()) {
+  if (origin == PinOrigin::kTyped && !record.refused_typed.empty()) {
+    return "the last PIN that was typed was refused (" + record.refused_typed +
+           "), and the next may cost the last try; be sure of it, then allow one with: "
+           "keybroker token unlock";
+  }
+  if (origin == PinOrigin::kStanding && !record.refused.empty()) {
     return "the last login was refused (" + record.refused + ")" + kAdvice;
   }
   if (record.unresolved >= kMaxUnresolved) {
@@ -109,9 +121,11 @@ Result<UniqueFd> Lock(const std::filesystem::path& record) {
 
 }  // namespace
 
-Result<PinGuard> PinGuard::Open(const std::filesystem::path& directory, std::string_view serial) {
+Result<PinGuard> PinGuard::Open(const std::filesystem::path& directory, std::string_view serial,
+                                PinOrigin origin) {
   KB_TRY(CheckDirectory(directory));
   PinGuard guard;
+  guard.origin_ = origin;
   // In hexadecimal, whatever a token calls itself stays a file name.
   const std::string name = Hex({reinterpret_cast<const uint8_t*>(serial.data()), serial.size()});
   guard.record_ = directory / ("serial-" + name + ".toml");
@@ -121,7 +135,7 @@ Result<PinGuard> PinGuard::Open(const std::filesystem::path& directory, std::str
 Status PinGuard::Begin(CK_FLAGS flags) {
   KB_ASSIGN(UniqueFd lock, Lock(record_));
   KB_ASSIGN(Record record, ReadRecord(record_));
-  if (const std::string why = WhyBlocked(record, flags); !why.empty()) {
+  if (const std::string why = WhyBlocked(record, origin_, flags); !why.empty()) {
     return Fail(Denied("no login was tried: " + why));
   }
   ++record.unresolved;
@@ -143,7 +157,7 @@ Status PinGuard::End(CK_RV rv) {
     // still holds, or a token that fails now and then would wash a wrong PIN clean.
     KB_ASSIGN(record, ReadRecord(record_));
     if (record.unresolved > 0) --record.unresolved;
-    if (IsRefusal(rv)) record.refused = cryptoki::RvName(rv);
+    if (IsRefusal(rv)) record.RefusedOf(origin_) = cryptoki::RvName(rv);
   }
   Status written = WriteRecord(record_, record);
   // Not by closing alone: a process that was forked meanwhile holds the same lock.
@@ -162,7 +176,7 @@ Status PinGuard::Allow() {
 
 Result<std::string> PinGuard::Blocked(CK_FLAGS flags) const {
   KB_ASSIGN(const Record record, ReadRecord(record_));
-  return WhyBlocked(record, flags);
+  return WhyBlocked(record, origin_, flags);
 }
 
 }  // namespace keybroker::token

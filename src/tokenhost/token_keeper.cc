@@ -167,6 +167,8 @@ void TokenKeeper::Recover(const StandingPtr& seen, Recovery recovery, const Erro
 
 void TokenKeeper::Unlock(Secret pin) {
   const std::lock_guard lock(work_);
+  // While it is logged in nothing can prove this PIN: it must not take the place of its source's.
+  if (board_.Now()->ready() && link_.HasPinSource()) pin = Secret();
   if (auto status = link_.Unlock(std::move(pin)); !status) return PostFailure(status.error());
   if (!board_.Now()->ready()) Attempt();
 }

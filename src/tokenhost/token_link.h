@@ -26,6 +26,9 @@ class TokenLink {
  public:
   TokenLink(token::TokenConfig config, std::filesystem::path guard_directory, Watchdog& watchdog);
 
+  // HasPinSource: the PIN is read anew for each login, from a file or a credential.
+  bool HasPinSource() const { return !config_.pin_file.empty() || !config_.pin_credential.empty(); }
+
   // Connect loads the module if need be, finds the token and logs in, under the PIN guard. What
   // there was before is given up only when the new login stands.
   Result<void, LinkFailure> Connect();

@@ -16,15 +16,24 @@ inline std::filesystem::path PinGuardDirectory(const config::Settings& settings)
   return settings.TokenStateDir() / "pin-guard";
 }
 
+// PinOrigin says whose PIN is tried. A PIN that somebody mistyped says nothing about the one that
+// the tokenhost logs in with.
+enum class PinOrigin {
+  kStanding,  // of the token's PIN source, or held by its tokenhost
+  kTyped,     // given to one command of the operator's
+};
+
 // PinGuard keeps a wrong PIN from being tried until the token locks itself. One record per token
 // serial in a directory shared by CLI and tokenhost; locked, written and synced before C_Login,
-// cleared on CKR_OK. It forbids a login after one CKR_PIN_INCORRECT, when the token says that the
-// next try is the final one, and after two attempts whose outcome was never recorded (a crash
-// inside C_Login), until the operator allows one, across restarts.
+// cleared on CKR_OK. It forbids a login after one CKR_PIN_INCORRECT to a PIN of the same origin,
+// and one of either origin when the token says that the next try is the final one, and after two
+// attempts whose outcome was never recorded (a crash inside C_Login), until the operator allows
+// one, across restarts. So no more than two tries are spent before he is asked.
 class PinGuard {
  public:
   // Open uses DIRECTORY/SERIAL.toml (the serial is encoded so that it cannot leave the directory).
-  static Result<PinGuard> Open(const std::filesystem::path& directory, std::string_view serial);
+  static Result<PinGuard> Open(const std::filesystem::path& directory, std::string_view serial,
+                               PinOrigin origin = PinOrigin::kStanding);
 
   // Begin takes the lock, checks, and records an attempt. Denied, with rv 0 because nothing was
   // tried, says why, and to run `keybroker token unlock`. flags are CK_TOKEN_INFO.flags now.
@@ -42,6 +51,7 @@ class PinGuard {
 
  private:
   std::filesystem::path record_;
+  PinOrigin origin_ = PinOrigin::kStanding;
   UniqueFd lock_;
 };
 

@@ -39,6 +39,12 @@ class PinGuardTest : public testing::Test {
     EXPECT_THAT(status.error().detail, HasSubstr(why));
   }
 
+  Status AttemptTyped(CK_RV rv, CK_FLAGS flags = 0) {
+    KB_ASSIGN(PinGuard guard, PinGuard::Open(directory_, "c0ffee", PinOrigin::kTyped));
+    KB_TRY(guard.Begin(flags));
+    return guard.End(rv);
+  }
+
   // DieInsideLogin is a process that is killed between Begin and End.
   void DieInsideLogin() {
     const pid_t child = fork();
@@ -70,6 +76,26 @@ TEST_F(PinGuardTest, RefusesASecondLoginAfterOneWrongPin) {
 TEST_F(PinGuardTest, RefusesAfterALockedPin) {
   ASSERT_TRUE(Attempt(CKR_PIN_LOCKED));
   ExpectRefused(Attempt(CKR_OK), "the last login was refused (CKR_PIN_LOCKED)");
+}
+
+TEST_F(PinGuardTest, HoldsATypedPinUpAndNotTheStandingOne) {
+  ASSERT_TRUE(AttemptTyped(CKR_PIN_INCORRECT));
+  ExpectRefused(AttemptTyped(CKR_OK), "the last PIN that was typed was refused");
+  EXPECT_EQ(*Open().Blocked(0), "");
+  EXPECT_TRUE(Attempt(CKR_OK));
+  EXPECT_TRUE(AttemptTyped(CKR_OK)) << "the right PIN gave the token's tries back";
+}
+
+TEST_F(PinGuardTest, SpendsNoMoreThanOneTryOfEachOrigin) {
+  ASSERT_TRUE(AttemptTyped(CKR_PIN_INCORRECT));
+  ASSERT_TRUE(Attempt(CKR_PIN_INCORRECT));
+  ExpectRefused(Attempt(CKR_OK), "CKR_PIN_INCORRECT");
+  ExpectRefused(AttemptTyped(CKR_OK), "CKR_PIN_INCORRECT");
+}
+
+TEST_F(PinGuardTest, RefusesTheFinalTryAfterATypedPin) {
+  ASSERT_TRUE(AttemptTyped(CKR_PIN_INCORRECT));
+  ExpectRefused(Attempt(CKR_OK, CKF_USER_PIN_FINAL_TRY), "the next wrong PIN locks it");
 }
 
 TEST_F(PinGuardTest, RefusesTheFinalTry) {

@@ -105,6 +105,21 @@ TEST(TokenhostState, TriesItsPinSourceAgainOnTheOperatorsWord) {
   EXPECT_EQ(host.Stop(), 0);
 }
 
+TEST(TokenhostState, KeepsItsSourcesPinWhenTheOperatorMistypesOneWhileItIsReady) {
+  TestHost host;
+  host.Start();
+  host.AwaitState(TokenState::kReady);
+  ASSERT_TRUE(UnlockToken(host.settings(), "main", Pin("0000")));
+  Peer broker(host, host.broker_uid());
+  ASSERT_TRUE(broker.Hello());
+  const auto keys = broker.Keys();
+  host.Plan("C_SignInit 0 1 " + std::to_string(CKR_USER_NOT_LOGGED_IN) + "\n");
+  const auto reply = broker.Sign(EcdsaRequest(KeyOfType(keys, cryptoki::KeyType::kEc).ref));
+  EXPECT_EQ(reply.header.type, wire::MessageType::kSignReply);
+  EXPECT_EQ(host.Calls("C_Login"), 2);
+  EXPECT_EQ(host.Stop(), 0);
+}
+
 TEST(TokenhostState, UsesTheOperatorsPinForALaterLogin) {
   TestHostOptions options;
   options.pin_file = "";
