@@ -1,4 +1,5 @@
 #include "keybroker/base/file.h"
+#include "keybroker/base/process.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -86,14 +87,37 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size)
   }
 }
 
+namespace {
+
+// OwnName is the name of the user whom the process runs as.
+std::string OwnName() {
+  const std::string uid = std::to_string(::geteuid());
+  const auto user = FindUser(uid);
+  return user ? user->name : uid;
+}
+
+Error NotReadable(const std::filesystem::path& path) {
+  return Denied("the user \"" + OwnName() + "\", as whom " + path.string() +
+                " is read, may not: chown " + OwnName() + " " + path.string() +
+                " (and each folder above must let that user through: namei -l " + path.string() +
+                " shows them)");
+}
+
+}  // namespace
+
 Result<Secret> ReadSecretFile(const std::filesystem::path& path) {
   struct stat info {};
-  KB_ASSIGN(const UniqueFd fd, OpenRegular(path, &info));
-  if ((info.st_mode & 077) != 0 || (info.st_uid != ::geteuid() && info.st_uid != 0)) {
-    return Fail(Denied(path.string() +
-                       " must belong to the user that reads it and be closed to "
-                       "everyone else: chmod 0600 " +
-                       path.string()));
+  auto opened = OpenRegular(path, &info);
+  if (!opened && opened.error().code == ErrorCode::kDenied) return Fail(NotReadable(path));
+  KB_ASSIGN(const UniqueFd fd, std::move(opened));
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    return Fail(Denied(path.string() + " belongs to uid " + std::to_string(info.st_uid) +
+                       ", and is read as the user \"" + OwnName() + "\", whose it must be: chown " +
+                       OwnName() + " " + path.string()));
+  }
+  if ((info.st_mode & 077) != 0) {
+    return Fail(
+        Denied(path.string() + " is open to others than its owner: chmod 0600 " + path.string()));
   }
   KB_ASSIGN(Secret secret, Secret::Allocate(1024));
   size_t size = 0;

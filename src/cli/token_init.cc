@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <memory>
 #include <utility>
 
@@ -65,12 +67,27 @@ Result<Json> InitInChild(const config::Settings& settings, const token::TokenCon
   KB_TRY(token::InitToken(*module, slot, config.label, so_pin, pin, overwrite));
   // Proved, not believed: the token is found by its label and the PIN opens it.
   KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
-  KB_ASSIGN(auto guard, GuardOf(settings, token));
+  // The very PIN that was set, so it may count as the tokenhost's.
+  constexpr auto kOrigin = token::PinOrigin::kStanding;
+  KB_ASSIGN(auto guard, GuardOf(settings, token, kOrigin));
   KB_TRY(guard.Allow());
-  KB_TRY(LogIn(settings, config, token, pin));
+  KB_TRY(LogIn(settings, config, token, pin, kOrigin));
   return Json{{"label", token.info().label},
               {"serial", token.info().serial},
               {"model", token.info().model}};
+}
+
+// WithUser says for whom the vendor's module was refused something, which its CK_RV does not.
+Error WithUser(Error error, const config::Settings& settings, const token::TokenConfig& config) {
+  if (error.code != ErrorCode::kTokenFailed) return error;
+  const auto self = FindUser(std::to_string(::geteuid()));
+  const std::string user = self ? self->name : settings.token_user;
+  error.detail += ". The vendor's module " + config.module.string() + " runs as the user \"" +
+                  user +
+                  "\", who must be able to read its settings and to write where it keeps the token "
+                  "(for SoftHSM the folder directories.tokendir: chown -R " +
+                  user + " FOLDER)";
+  return error;
 }
 
 Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& options) {
@@ -92,7 +109,9 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
   const ChangeRecord record{"token-init", "", "", config.name};
   KB_ASSIGN(const Json made, Recorded(change, record, [&] {
               return RunAsTokenUser(settings, secrets, [&](const std::vector<Secret>& received) {
-                return InitInChild(settings, config, options.overwrite, received);
+                auto done = InitInChild(settings, config, options.overwrite, received);
+                if (!done) done = Fail(WithUser(std::move(done).error(), settings, config));
+                return done;
               });
             }));
   Answer answer = MakeAnswer("initialised the token \"" + GetText(made, "label") + "\" (" +

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "unit/cli/program/host.h"
 
@@ -8,6 +9,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class TokenCommand : public Host {};
 
@@ -78,13 +80,35 @@ TEST_F(TokenCommand, TriesAWrongPinOnceAndThenNoMore) {
   Write("wrong-pin", "000000\n", 0600);
   EXPECT_THAT(Fails({"key", "list", "--pin-file", File("wrong-pin")}),
               HasSubstr("keybroker token unlock"));
+  // Not even the right one, typed: which PIN is right is for the operator to say.
+  const keybroker::test::Arguments right = {"key", "list", "--pin-file", File("right-pin")};
+  Write("right-pin", std::string(kPin) + "\n", 0600);
+  EXPECT_THAT(Fails(right), AllOf(HasSubstr("no login was tried"), HasSubstr("that was typed"),
+                                  HasSubstr("keybroker token unlock")));
+  EXPECT_THAT(Text({"token", "unlock"}), HasSubstr("one further login"));
+  Text(right);
+}
+
+TEST_F(TokenCommand, AMistypedPinDoesNotHoldTheTokenhostUp) {
+  InitToken();
+  Write("wrong-pin", "000000\n", 0600);
+  EXPECT_THAT(Fails({"key", "list", "--pin-file", File("wrong-pin")}),
+              HasSubstr("The tokenhost's own login is not held up"));
+  EXPECT_THAT(Run({"doctor"}).out, HasSubstr("the last PIN that was typed was refused"));
+  Text({"key", "list"});  // logs in as the tokenhost does, from the PIN file
+  EXPECT_THAT(Run({"doctor"}).out, Not(HasSubstr("was refused")));
+}
+
+TEST_F(TokenCommand, AWrongPinInItsFileIsTriedOnceByWhoeverReadsIt) {
+  InitToken();
+  Write("token/pin", "000000\n", 0600);
+  GiveToTokenUser("token/pin");
+  EXPECT_THAT(Fails({"key", "list"}),
+              AllOf(HasSubstr("CKR_PIN_INCORRECT"), HasSubstr("by the tokenhost either")));
   const auto listed = Run({"token", "list"});
   EXPECT_THAT(listed.out, HasSubstr("blocked"));
   EXPECT_THAT(listed.err, HasSubstr("its PIN is not tried: the last login was refused"));
-  // Not even the right one: which PIN is right is for the operator to say.
-  EXPECT_THAT(Fails({"key", "list"}), HasSubstr("keybroker token unlock"));
-  EXPECT_THAT(Text({"token", "unlock"}), HasSubstr("one further login"));
-  Text({"key", "list"});
+  EXPECT_THAT(Fails({"key", "list"}), HasSubstr("no login was tried"));
 }
 
 TEST_F(TokenCommand, ChangesThePinAndItsFile) {
@@ -99,6 +123,28 @@ TEST_F(TokenCommand, RefusesAPinFileThatOthersCanRead) {
   InitToken();
   Write("open-pin", std::string(kPin) + "\n", 0644);
   EXPECT_THAT(Fails({"key", "list", "--pin-file", File("open-pin")}), HasSubstr("chmod 0600"));
+}
+
+TEST_F(TokenCommand, NamesTheUserWhoseThePinFileMustBe) {
+  if (::geteuid() != 0) return;  // it takes root to give a file away
+  InitToken();
+  Write("token/pin", std::string(kPin) + "\n", 0600);
+  ASSERT_EQ(::chown(File("token/pin").c_str(), 0, 0), 0);
+  EXPECT_THAT(Fails({"key", "list"}),
+              AllOf(HasSubstr("chown keybroker-token " + File("token/pin").string()),
+                    Not(HasSubstr("chmod 0600"))));
+  Write("own-pin", std::string(kPin) + "\n", 0600);
+  GiveToTokenUser("own-pin");
+  EXPECT_THAT(Fails({"key", "list", "--pin-file", File("own-pin")}),
+              HasSubstr("chown root " + File("own-pin").string()));
+}
+
+TEST_F(TokenCommand, InitNamesTheUserWhoMustBeAbleToWrite) {
+  AddToken();
+  std::filesystem::permissions(File("token/tokens"), std::filesystem::perms(0555));
+  const std::string user = ::geteuid() == 0 ? "runs as the user \"keybroker-token\"" : "runs as";
+  EXPECT_THAT(Fails({"token", "init", "--so-pin-file", File("so-pin")}),
+              AllOf(HasSubstr("libsofthsm2.so"), HasSubstr(user), HasSubstr("to write where")));
 }
 
 TEST_F(TokenCommand, NeedsAPinFromSomewhere) {
