@@ -49,12 +49,20 @@ std::vector<fs::path> TomlFiles(const fs::path& directory, Complaints& complaint
   return files;
 }
 
+// IsMissing: what this user cannot see may be there; binding will show.
+bool IsMissing(const fs::path& jail) {
+  std::error_code error;
+  const fs::file_status status = fs::status(jail, error);
+  return status.type() != fs::file_type::none && status.type() != fs::file_type::directory;
+}
+
 std::vector<Endpoint> Endpoints(const config::Settings& settings, const policy::Listener& listener,
                                 uid_t owner, gid_t group) {
   Endpoint own{listener.name, listener.socket, {}, owner, group, listener.mode};
   if (own.path.empty()) own.path = settings.ListenerSocket(listener.name);
   std::vector<Endpoint> all{own};
   for (const fs::path& jail : listener.jails) {
+    if (IsMissing(jail)) continue;
     Endpoint inside = own;
     inside.jail = jail;
     inside.path = jail / own.path.relative_path();
@@ -117,6 +125,13 @@ void LoadListeners(const config::Settings& settings, const User& broker,
         complaints.Add(file, "the socket " + endpoint.path.string() +
                                  " belongs to another listener already; give each its own");
       }
+    }
+    for (const fs::path& jail : setup->policy.jails) {
+      if (!IsMissing(jail)) continue;
+      configuration.warnings.push_back(
+          file.string() + ": the jail " + jail.string() +
+          " is not a directory, so processes inside it are not served: make it and run " +
+          "`keybroker reload`, or take it out of jails");
     }
     configuration.listeners.push_back(std::move(setup));
   }

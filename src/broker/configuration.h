@@ -26,11 +26,14 @@ struct ListenerSetup {
 struct Configuration {
   std::vector<std::shared_ptr<const ListenerSetup>> listeners;  // by name
   policy::CurrentKeys current;
-  std::vector<std::string> tokens;  // by name
+  std::vector<std::string> tokens;    // by name
+  std::vector<std::string> warnings;  // of what is left out, one sentence each
 };
 
 // LoadConfiguration reads it all. broker is the user who owns a socket whose file names no owner.
-// Malformed has every complaint, one a line, each with its file (and line where there is one).
+// A jail that is not there is left out with a warning: one server that is not installed must not
+// keep the others from being served. Malformed has every complaint, one a line, each with its file
+// (and line where there is one).
 Result<Configuration> LoadConfiguration(const config::Settings& settings, const User& broker);
 
 // BrokerUser is who keybrokerd runs as: settings.broker_user when started as root, else the user

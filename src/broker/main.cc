@@ -94,6 +94,12 @@ int Check(const config::Settings& settings) {
   if (!user) return SayWhy("check", user.error(), kExitConfiguration);
   const auto configuration = LoadConfiguration(settings, *user);
   if (!configuration) return SayWhy("check", configuration.error(), kExitConfiguration);
+  if (!configuration->warnings.empty()) {
+    for (const std::string& warning : configuration->warnings) {
+      Log(LogLevel::kError, "check: " + warning);
+    }
+    return kExitConfiguration;
+  }
   std::printf("ok: %zu listeners, %zu tokens\n", configuration->listeners.size(),
               configuration->tokens.size());
   return 0;

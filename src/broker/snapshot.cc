@@ -11,6 +11,7 @@ std::shared_ptr<const Snapshot> MakeSnapshot(Configuration configuration,
   snapshot->configuration = std::move(configuration);
   snapshot->listeners = std::move(listeners);
   snapshot->tokens = std::move(tokens);
+  snapshot->warnings = snapshot->configuration.warnings;
   snapshot->keys = AllKeys(snapshot->tokens, snapshot->configuration.current, snapshot->warnings);
   for (size_t i = 0; i < snapshot->listeners.size(); ++i) {
     snapshot->views.emplace(snapshot->listeners[i].get(),

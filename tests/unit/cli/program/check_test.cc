@@ -99,15 +99,41 @@ TEST_F(CheckCommand, RunSaysWhyASocketFolderIsUnsafeAndGoesOnWhenItIsSafe) {
   EXPECT_EQ(run.Stop(), 0) << run.output();
 }
 
-TEST_F(CheckCommand, ASecondRunSaysThatTheSocketsAreInUseAndTheFirstGoesOn) {
-  const keybroker::test::Arguments command = {KB_BUILD_DIR "/bin/keybroker", "--config",
-                                              File("etc/keybroker.toml"), "run"};
-  Process first = Process::Start(command);
+TEST_F(CheckCommand, RunSaysThatABrokerServesItsSocketsAlready) {
+  Process broker =
+      Process::Start({KB_BUILD_DIR "/bin/keybrokerd", "--config", File("etc/keybroker.toml")});
+  ASSERT_TRUE(broker.WaitForText("ready")) << broker.output();
+  EXPECT_THAT(Fails({"run"}), AllOf(HasSubstr("a broker serves " + File("run").string()),
+                                    HasSubstr("pid " + std::to_string(broker.pid()))));
+  EXPECT_EQ(broker.Stop(), 0) << broker.output();
+}
+
+TEST_F(CheckCommand, ServesTheOthersWhenAJailIsMissingAndSaysSoEverywhere) {
+  Text({"listener", "add", "jailed", "--user", "root", "--jail", File("no-jail")});
+  EXPECT_THAT(Complaints(), AllOf(HasSubstr("jailed.toml"), HasSubstr("no-jail is not a directory"),
+                                  HasSubstr("take it out of jails")));
+  Process run = Process::Start(
+      {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "run"});
+  ASSERT_TRUE(run.WaitForText("keybroker: ready")) << run.output();
+  EXPECT_THAT(run.output(), HasSubstr("no-jail is not a directory"));
+  EXPECT_THAT(Text({"status"}), HasSubstr("no-jail is not a directory"));
+  EXPECT_THAT(Finding("broker"), HasSubstr("no-jail is not a directory"));
+  EXPECT_TRUE(std::filesystem::exists(File("run/smtp/socket")));
+  EXPECT_TRUE(std::filesystem::exists(File("run/jailed/socket")));
+  std::filesystem::create_directory(File("no-jail"));
+  Text({"reload"});
+  EXPECT_TRUE(std::filesystem::exists(File("no-jail") / File("run/jailed/socket").relative_path()));
+  EXPECT_EQ(run.Stop(), 0) << run.output();
+  EXPECT_THAT(Text({"run", "--check"}), HasSubstr("ok: 2 listeners"));
+}
+
+TEST_F(CheckCommand, ASecondRunEndsWithThePidOfTheFirstWhichGoesOn) {
+  Process first = Process::Start(
+      {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "run"});
   ASSERT_TRUE(first.WaitForText("keybroker: ready")) << first.output();
-  Process second = Process::Start(command);
-  ASSERT_TRUE(second.WaitForText("is in use by a running process")) << second.output();
-  ASSERT_TRUE(second.WaitForText("another keybroker-tokenhost holds")) << second.output();
-  EXPECT_EQ(second.Stop(), 0) << second.output();
+  EXPECT_THAT(Fails({"run"}),
+              AllOf(HasSubstr("already running as pid " + std::to_string(first.pid())),
+                    HasSubstr("keybroker reload")));
   const Json status = Answer({"status"});
   EXPECT_EQ(status["tokens"][0]["state"], "ready");
   EXPECT_EQ(status["listeners"].size(), 1U);
@@ -117,8 +143,9 @@ TEST_F(CheckCommand, ASecondRunSaysThatTheSocketsAreInUseAndTheFirstGoesOn) {
 
 TEST_F(CheckCommand, DoctorSeesAGuardedPin) {
   EXPECT_THAT(Finding("token main"), HasSubstr("ok: \"stack\""));
-  Write("wrong-pin", "000000\n", 0600);
-  Fails({"key", "list", "--pin-file", File("wrong-pin")});
+  Write("token/pin", "000000\n", 0600);
+  GiveToTokenUser("token/pin");
+  Fails({"key", "list"});
   EXPECT_THAT(Finding("token main"), AllOf(HasSubstr("wrong: "), HasSubstr("CKR_PIN_INCORRECT"),
                                            HasSubstr("keybroker token unlock")));
 }
