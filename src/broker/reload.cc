@@ -36,7 +36,7 @@ Result<std::string> Server::Reload() {
     LogWarnings();
   } else {
     LogError("the configuration was not taken; the one before stays in force", done.error());
-    done.error().detail += "\nnothing was changed: the configuration before stays in force";
+    done.error().detail += "\nthe configuration that the broker had stays in force";
   }
   return done;
 }

@@ -108,6 +108,15 @@ std::string ListenerNames(const Snapshot& snapshot) {
   return names.empty() ? "none" : names;
 }
 
+// AwayText: what a token holds that does not answer is not known.
+std::string AwayText(const Snapshot& snapshot) {
+  std::string names;
+  for (const TokenKeys& token : snapshot.tokens) {
+    if (!token.catalogue || token.gate->unreachable()) names += " " + token.gate->name();
+  }
+  return names.empty() ? "" : " (not known of the tokens that are away:" + names + ")";
+}
+
 // FindFacts looks for a key of the name that the mechanism could go with; any type if none does.
 const TokenKey* FindKey(const Snapshot& snapshot, std::string_view name,
                         const cryptoki::SignMechanism* mechanism) {
@@ -164,6 +173,7 @@ Result<std::string> WhyText(const Snapshot& snapshot, const wire::AdminRequest& 
   const policy::KeyFacts facts =
       key == nullptr ? policy::KeyFacts{} : policy::KeyFacts{key->name, key->type, key->bits};
   const auto reason = policy::DecideMechanism(of, key == nullptr ? nullptr : &facts, type);
+  const bool no_key = key == nullptr && reason == policy::Reason::kKeyNotBound;
   Json why = {{"listener", listener},
               {"key", key_name},
               {"mechanism", mechanism_name},
@@ -171,7 +181,8 @@ Result<std::string> WhyText(const Snapshot& snapshot, const wire::AdminRequest& 
               {"decision", policy::ReasonName(reason)},
               {"rv", cryptoki::RvName(policy::ReasonRv(reason))},
               {"key_on_token", key != nullptr},
-              {"text", policy::Explain(reason, of, key_name, type)}};
+              {"text", no_key ? policy::ExplainNoKey(of, key_name) + AwayText(snapshot)
+                              : policy::Explain(reason, of, key_name, type)}};
   return Dump(why);
 }
 

@@ -62,7 +62,7 @@ int Print(const Result<Answer>& answer, bool as_json) {
       Write(stderr, "keybroker: " + ForTerminal(note));
     }
   }
-  return Flush(answer->good ? kExitDone : kExitFailed);
+  return Flush(answer->good ? kExitDone : answer->exit_when_not_good);
 }
 
 void PrintProgress(const std::string& text) { Write(stderr, "keybroker: " + ForTerminal(text)); }

@@ -11,6 +11,12 @@ namespace keybroker::cli {
 
 using Json = nlohmann::ordered_json;
 
+// Exit codes of `keybroker`.
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitDenied = 3;  // of `why`: the answer is no
+
 // Answer is what a command has to say: text for a person, json for --json, one of them printed on
 // standard output. notes go to standard error as lines, and into the JSON.
 struct Answer {
@@ -18,16 +24,12 @@ struct Answer {
   Json json = Json::object();
   std::vector<std::string> notes;
   std::string raw;   // bytes for standard output as they are, when there is no --json
-  bool good = true;  // false: the command did its work, and what it found is not well (exit 1)
+  bool good = true;  // false: the command did its work, and what it found is not well
+  int exit_when_not_good = kExitFailed;
 };
 
 // MakeAnswer is an Answer that all is well with.
 Answer MakeAnswer(std::string text, Json json);
-
-// Exit codes of `keybroker`.
-inline constexpr int kExitDone = 0;
-inline constexpr int kExitFailed = 1;
-inline constexpr int kExitUsage = 2;
 
 // Print writes an Answer, or an Error ("keybroker: what, why, what to do" and, with as_json, an
 // object "error" on standard output), and gives the exit code.

@@ -106,8 +106,11 @@ Status Change::Done(const ChangeRecord& record, Answer& answer) {
       reloaded.error().code == ErrorCode::kNotFound) {
     answer.notes.push_back("no broker is running: this takes effect when it starts");
   } else {
-    answer.notes.push_back("the broker was not told, and goes on as before: " +
-                           reloaded.error().detail);
+    answer.good = false;
+    answer.notes.push_back(
+        "the change is written, but not in force: the broker goes on as before, because it " +
+        std::string("could not read its files again: ") + reloaded.error().detail +
+        "\nput that right, then run `keybroker reload`");
   }
   return {};
 }

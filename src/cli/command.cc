@@ -114,7 +114,7 @@ int RunCommandLine(int argc, char** argv) {
   app.set_version_flag("--version", "keybroker " KB_VERSION);
   app.footer(
       "Example:\n  keybroker status\n\nkeybroker NOUN VERB --help tells more. Exit status: "
-      "0 done, 1 failed, 2 wrong usage.");
+      "0 done, 1 failed, 2 wrong usage, 3 denied (why).");
   AddCommands(Command(&app, &chosen));
   try {
     app.parse(argc, argv);

@@ -9,6 +9,12 @@ namespace {
 
 Result<Answer> ListenerList(const Invocation& invocation) {
   KB_ASSIGN(const auto settings, invocation.Settings());
+  if (!std::filesystem::exists(settings.listeners_dir)) {
+    return Fail(NotFound("the directory of the listeners' files, " +
+                         settings.listeners_dir.string() +
+                         ", is missing: `keybroker setup` makes it, or correct listeners_dir in " +
+                         settings.file.string()));
+  }
   KB_ASSIGN(const auto names, ListenerNames(settings));
   Answer answer;
   Json all = Json::array();

@@ -54,6 +54,30 @@ Status MakeDirectories(const config::Settings& settings) {
   return MakeDirectory(settings.BrokerStateDir(), settings.broker_user, 0700);
 }
 
+// CheckSame refuses options that say something else than the file that is there: it is the
+// operator's, and is not rewritten.
+Status CheckSame(const SetupOptions& options, const config::Settings& there) {
+  struct Pair {
+    const char* name;
+    std::string wanted;
+    std::string is;
+  };
+  std::string differ;
+  for (const Pair& one : {Pair{"runtime_dir", options.runtime_dir, there.runtime_dir.string()},
+                          Pair{"state_dir", options.state_dir, there.state_dir.string()},
+                          Pair{"profiles_dir", options.profiles_dir, there.profiles_dir.string()},
+                          Pair{"broker_user", options.broker_user, there.broker_user},
+                          Pair{"token_user", options.token_user, there.token_user},
+                          Pair{"admin_group", options.admin_group, there.admin_group}}) {
+    if (one.wanted.empty() || one.wanted == one.is) continue;
+    differ += (differ.empty() ? "" : ", ") + std::string(one.name) + " = \"" + one.is +
+              "\" and not \"" + one.wanted + "\"";
+  }
+  if (differ.empty()) return {};
+  return Fail(Conflict(there.file.string() + " is there already and says " + differ +
+                       ". Nothing was changed: edit the file, or leave the option out"));
+}
+
 Result<Answer> Setup(const Invocation& invocation, const SetupOptions& options) {
   const auto file = std::filesystem::absolute(invocation.config);
   KB_ASSIGN(const std::string text, SettingsText(options));
@@ -61,6 +85,7 @@ Result<Answer> Setup(const Invocation& invocation, const SetupOptions& options) 
   const bool write = !present && present.error().code == ErrorCode::kNotFound;
   if (!write) KB_TRY(present);
   KB_ASSIGN(const auto settings, config::ParseSettings(write ? text : *present, file));
+  if (!write) KB_TRY(CheckSame(options, settings));
   KB_TRY(CheckUsers(settings));
   if (write) {
     KB_TRY(MakeDirectory(file.parent_path(), "", 0755));
@@ -69,21 +94,17 @@ Result<Answer> Setup(const Invocation& invocation, const SetupOptions& options) 
   KB_TRY(MakeDirectories(settings));
   KB_ASSIGN(Change change, Change::Begin(settings));
   KB_TRY(change.Record({"setup", "", "", file.string()}, {}));
-  Answer answer = MakeAnswer((write ? "wrote " : "kept ") + file.string() +
-                                 "; the directories it names are there\n" +
-                                 "next: keybroker token add NAME --module FILE --label LABEL",
-                             {{"config", file.string()},
-                              {"written", write},
-                              {"listeners_dir", settings.listeners_dir.string()},
-                              {"tokens_dir", settings.tokens_dir.string()},
-                              {"state_dir", settings.state_dir.string()},
-                              {"runtime_dir", settings.runtime_dir.string()}});
-  const bool given = !options.runtime_dir.empty() || !options.state_dir.empty() ||
-                     !options.profiles_dir.empty() || !options.broker_user.empty() ||
-                     !options.token_user.empty() || !options.admin_group.empty();
-  if (!write && given) {
-    answer.notes.push_back("the file was there already and was not changed: edit it yourself");
-  }
+  Answer answer = MakeAnswer(
+      (write ? "wrote " : "kept ") + file.string() + "; made what was missing of " +
+          settings.listeners_dir.string() + ", " + settings.tokens_dir.string() + " and " +
+          settings.state_dir.string() + "; the broker makes " + settings.runtime_dir.string() +
+          " when it starts\n" + "next: keybroker token add NAME --module FILE --label LABEL",
+      {{"config", file.string()},
+       {"written", write},
+       {"listeners_dir", settings.listeners_dir.string()},
+       {"tokens_dir", settings.tokens_dir.string()},
+       {"state_dir", settings.state_dir.string()},
+       {"runtime_dir", settings.runtime_dir.string()}});
   return answer;
 }
 

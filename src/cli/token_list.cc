@@ -37,6 +37,7 @@ Result<Answer> TokenList(const Invocation& invocation) {
       rows.push_back({config.name, config.label, GetText(*seen, "serial"), GetText(*seen, "model"),
                       usable ? pin : "blocked", host});
       if (!usable) answer.notes.push_back(config.name + ": its PIN is not tried: " + pin);
+      answer.good = answer.good && usable;
     } else {
       json["error"] = seen.error().detail;
       rows.push_back({config.name, config.label, "-", "-", "-", host});
@@ -55,7 +56,10 @@ Result<Answer> TokenList(const Invocation& invocation) {
 }  // namespace
 
 void AddTokenList(const Command& noun) {
-  noun.Verb("list", "show every configured token and the state of its PIN", "keybroker token list")
+  noun.Verb("list",
+            "show every configured token and the state of its PIN (exit status 1 when one cannot "
+            "be used)",
+            "keybroker token list")
       .Does(TokenList);
 }
 

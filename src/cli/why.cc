@@ -1,5 +1,6 @@
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/key_choice.h"
@@ -59,13 +60,16 @@ Result<Answer> FromFiles(const config::Settings& settings, const WhyOptions& opt
   const CK_MECHANISM_TYPE type =
       mechanism == nullptr ? CK_UNAVAILABLE_INFORMATION : mechanism->type;
   const auto reason = policy::DecideMechanism(listener, facts ? &*facts : nullptr, type);
-  Answer answer = MakeAnswer(Named(policy::Explain(reason, listener, options.key, type), options),
-                             {{"listener", options.listener},
-                              {"key", options.key},
-                              {"mechanism", options.mechanism},
-                              {"granted", reason == policy::Reason::kGranted},
-                              {"decision", policy::ReasonName(reason)},
-                              {"rv", cryptoki::RvName(policy::ReasonRv(reason))}});
+  const bool no_key = !facts && reason == policy::Reason::kKeyNotBound;
+  Answer answer =
+      MakeAnswer(no_key ? policy::ExplainNoKey(listener, options.key)
+                        : Named(policy::Explain(reason, listener, options.key, type), options),
+                 {{"listener", options.listener},
+                  {"key", options.key},
+                  {"mechanism", options.mechanism},
+                  {"granted", reason == policy::Reason::kGranted},
+                  {"decision", policy::ReasonName(reason)},
+                  {"rv", cryptoki::RvName(policy::ReasonRv(reason))}});
   answer.json["text"] = answer.text;
   answer.json["from"] = "files";
   NoteUnknown(options, answer);
@@ -75,11 +79,20 @@ Result<Answer> FromFiles(const config::Settings& settings, const WhyOptions& opt
   return answer;
 }
 
+Answer WithExit(Answer answer) {
+  answer.good = GetBool(answer.json, "granted");
+  answer.exit_when_not_good = kExitDenied;
+  return answer;
+}
+
 Result<Answer> Why(const Invocation& invocation, const WhyOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   const auto text = broker::AskBroker(settings, wire::AdminVerb::kWhy,
                                       {options.listener, options.key, options.mechanism});
-  if (!text && text.error().code == ErrorCode::kUnavailable) return FromFiles(settings, options);
+  if (!text && text.error().code == ErrorCode::kUnavailable) {
+    KB_ASSIGN(Answer answer, FromFiles(settings, options));
+    return WithExit(std::move(answer));
+  }
   KB_TRY(text);
   Json json = Json::parse(*text, nullptr, false);
   if (!json.is_object()) return Fail(Malformed("the broker's answer does not parse"));
@@ -87,18 +100,16 @@ Result<Answer> Why(const Invocation& invocation, const WhyOptions& options) {
   json["text"] = Named(GetText(json, "text"), options);
   Answer answer = MakeAnswer(GetText(json, "text"), json);
   NoteUnknown(options, answer);
-  return answer;
+  return WithExit(std::move(answer));
 }
 
 }  // namespace
 
 void AddWhy(const Command& root) {
   auto options = std::make_shared<WhyOptions>();
-  const Command verb =
-      root.Verb("why",
-                "say whether a listener may sign with a key, and why (exit status 0 either "
-                "way)",
-                "keybroker why smtp mail.example.test CKM_RSA_PKCS_PSS");
+  const Command verb = root.Verb(
+      "why", "say whether a listener may sign with a key, and why (exit status 0 yes, 3 no)",
+      "keybroker why smtp mail.example.test CKM_RSA_PKCS_PSS");
   verb.Argument("LISTENER", options->listener, "its name")
       .Argument("KEY", options->key, "key name, an FQDN")
       .Argument("MECHANISM", options->mechanism, "PKCS#11 name, such as CKM_ECDSA");

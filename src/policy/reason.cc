@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/policy/decision.h"
 
@@ -50,6 +52,18 @@ CK_RV ReasonRv(Reason reason) {
       return CKR_DATA_INVALID;
   }
   return CKR_GENERAL_ERROR;
+}
+
+std::string ExplainNoKey(const Listener& listener, std::string_view key_name) {
+  const std::string key(key_name);
+  const bool bound = std::any_of(listener.bindings.begin(), listener.bindings.end(),
+                                 [&](const Binding& binding) { return binding.key == key; });
+  return "there is no key \"" + key +
+         "\": `keybroker key list` shows those there are, `keybroker key " + "generate " + key +
+         "` makes one" +
+         (bound ? "; the binding of listener \"" + listener.name + "\" waits for it"
+                : "; then let the listener use it: keybroker listener bind " + listener.name + " " +
+                      key);
 }
 
 std::string Explain(Reason reason, const Listener& listener, std::string_view key_name,

@@ -75,6 +75,9 @@ Reason CheckShape(const KeyFacts& key, const SignFacts& request);
 // DecideMechanism. No allocation.
 Reason DecideRequest(const Listener& listener, const KeyFacts* key, const SignFacts& request);
 
+// ExplainNoKey is the sentence for a name that no token has a key of, bound or not.
+std::string ExplainNoKey(const Listener& listener, std::string_view key_name);
+
 // Explain is the sentence for an operator: what was decided, why, and what would change it.
 std::string Explain(Reason reason, const Listener& listener, std::string_view key_name,
                     CK_MECHANISM_TYPE mechanism);

@@ -12,6 +12,7 @@ namespace {
 using keybroker::test::Process;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ListenerCommand : public Host {};
 
@@ -85,13 +86,52 @@ TEST_F(ListenerCommand, NamesFileAndLineOfATypo) {
   EXPECT_THAT(listed.err, HasSubstr("smtp.toml:3"));
 }
 
+TEST_F(ListenerCommand, ListSaysThatItsDirectoryIsMissing) {
+  std::filesystem::remove(File("etc/listeners.d"));
+  EXPECT_THAT(Fails({"listener", "list"}),
+              AllOf(HasSubstr("listeners.d, is missing"), HasSubstr("keybroker setup")));
+}
+
+TEST_F(ListenerCommand, SaysWhatWasWrittenWhenTheBrokerCannotReadItsFilesAgain) {
+  InitToken();
+  Text({"listener", "add", "smtp", "--user", "root"});
+  Process run = Process::Start(
+      {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "run"});
+  ASSERT_TRUE(run.WaitForText("keybroker: ready")) << run.output();
+  Write("etc/listeners.d/imap.toml", "[listener]\nuser = [\"root\"]\n");
+  const auto bound = Run({"listener", "bind", "smtp", kName});
+  EXPECT_EQ(bound.status, 1) << "it is not in force";
+  EXPECT_THAT(bound.err,
+              AllOf(HasSubstr("the change is written, but not in force"), HasSubstr("imap.toml:"),
+                    HasSubstr("run `keybroker reload`"), Not(HasSubstr("othing was changed"))));
+  EXPECT_THAT(Read("etc/listeners.d/smtp.toml"), HasSubstr(kName));
+  std::filesystem::remove(File("etc/listeners.d/imap.toml"));
+  Text({"reload"});
+  EXPECT_EQ(run.Stop(), 0) << run.output();
+}
+
+TEST_F(ListenerCommand, SetupSaysWhatItMadeAndRefusesOtherOptionsThanTheFileHas) {
+  const std::string before = Read("etc/keybroker.toml");
+  EXPECT_THAT(Text({"setup", "--runtime-dir", File("run")}),
+              AllOf(HasSubstr("kept"), HasSubstr("the broker makes " + File("run").string())));
+  EXPECT_THAT(Fails({"setup", "--runtime-dir", File("elsewhere")}),
+              AllOf(HasSubstr("says runtime_dir = \"" + File("run").string() + "\" and not"),
+                    HasSubstr("Nothing was changed")));
+  EXPECT_EQ(Read("etc/keybroker.toml"), before);
+}
+
 TEST_F(ListenerCommand, WhyAnswersFromTheFilesWhenNoBrokerRuns) {
   Text({"listener", "add", "smtp", "--user", "root"});
-  Json why = Answer({"why", "smtp", kName, "CKM_ECDSA"});
+  const auto ask = [this](const char* mechanism) {
+    const auto result = Run({"--json", "why", "smtp", kName, mechanism});
+    EXPECT_EQ(result.status, 3) << "denied";
+    return Json::parse(result.out, nullptr, false);
+  };
+  Json why = ask("CKM_ECDSA");
   EXPECT_EQ(why["granted"], false);
   EXPECT_EQ(why["decision"], "key-not-bound");
   EXPECT_EQ(why["from"], "files");
-  why = Answer({"why", "smtp", kName, "CKM_RSA_X_509"});
+  why = ask("CKM_RSA_X_509");
   EXPECT_EQ(why["decision"], "mechanism-unknown");
   EXPECT_THAT(why["text"].get<std::string>(), HasSubstr("CKM_RSA_X_509"));
   EXPECT_THAT(Fails({"why", "imap", kName, "CKM_ECDSA"}), HasSubstr("no listener \"imap\""));
@@ -120,6 +160,14 @@ TEST_F(ListenerCommand, ChangesReachARunningBroker) {
   EXPECT_EQ(status["tokens"][0]["state"], "ready");
   EXPECT_EQ(Answer({"why", "smtp", kName, "CKM_ECDSA"})["granted"], true);
   EXPECT_EQ(Answer({"why", "smtp", kName, "CKM_ECDSA"})["from"], "broker");
+  Text({"listener", "bind", "smtp", "other.example.test"});
+  const auto no_key = Run({"why", "smtp", "other.example.test", "CKM_ECDSA"});
+  EXPECT_EQ(no_key.status, 3);
+  EXPECT_THAT(no_key.out, AllOf(HasSubstr("there is no key \"other.example.test\""),
+                                HasSubstr("key generate other.example.test"),
+                                HasSubstr("binding of listener \"smtp\" waits for it"),
+                                Not(HasSubstr("listener bind"))));
+  Text({"listener", "unbind", "smtp", "other.example.test"});
   const auto doctor = Run({"doctor", "--module", KB_BUILD_DIR "/bin/keybroker", "--engine",
                            KB_BUILD_DIR "/bin/keybroker"});
   EXPECT_EQ(doctor.status, 0) << doctor.out;
