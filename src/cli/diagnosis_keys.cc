@@ -20,12 +20,17 @@ bool IsOnToken(const Json& broker_status, const std::string& id) {
                      [&](const Json& key) { return GetText(key, "id") == id; });
 }
 
+// TypeOption: a name may have a key of each type, and a command of its own for each.
+std::string TypeOption(cryptoki::KeyType type) {
+  return " --type " + std::string(cryptoki::KeyTypeName(type));
+}
+
 // ExamineCertificate looks at the leaf of the chain that references are written with.
-void ExamineCertificate(const std::string& subject, const std::string& name,
+void ExamineCertificate(const std::string& subject, const std::string& which,
                         const std::filesystem::path& file, int64_t now, Diagnosis& diagnosis) {
   const auto text = ReadFile(file);
   if (!text && text.error().code == ErrorCode::kNotFound) {
-    diagnosis.Warn(subject, "it has no certificate: `keybroker request create " + name + "`");
+    diagnosis.Warn(subject, "it has no certificate: `keybroker request create " + which + "`");
     return;
   }
   const auto chain = text ? credential::ParseCertificates(*text)
@@ -40,7 +45,7 @@ void ExamineCertificate(const std::string& subject, const std::string& name,
   const std::string until = credential::FormatTime(first->not_after);
   if (first->not_after < now) {
     diagnosis.Wrong(subject, "its certificate (" + first->subject + ") expired at " + until +
-                                 ": `keybroker request create " + name +
+                                 ": `keybroker request create " + which +
                                  "`, then certificate "
                                  "install and reference write");
   } else if (first->not_after < now + kSoon) {
@@ -65,10 +70,11 @@ void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys
                    (!binding.type || *binding.type == entry.first.second);
           });
       if (known) continue;
-      diagnosis.Warn("listener " + name, "it is bound to " + binding.key +
-                                             ", and keybroker made no such key: `keybroker key "
-                                             "generate " +
-                                             binding.key + "`");
+      const std::string type = binding.type ? TypeOption(*binding.type) : std::string();
+      diagnosis.Warn("listener " + name,
+                     "it is bound to " + binding.key +
+                         ", and keybroker made no such key: `keybroker key generate " +
+                         binding.key + type + "`");
     }
   }
 }
@@ -92,7 +98,8 @@ void ExamineKeys(const config::Settings& settings, const Json& broker_status, in
                                    "`keybroker key list`, or restore it");
       continue;
     }
-    ExamineCertificate(subject, name, ChainFile(settings, name, type, id), now, diagnosis);
+    ExamineCertificate(subject, name + TypeOption(type), ChainFile(settings, name, type, id), now,
+                       diagnosis);
   }
   ExamineBindings(settings, *current, diagnosis);
 }

@@ -28,6 +28,7 @@ Error NoSuchKey(const token::KeyList& keys, const KeyWish& wish) {
   what += "key " + wish.name;
   if (!wish.id.empty()) what += " with the id " + wish.id;
   return NotFound(what + ": " + NamesOf(keys) + ". `keybroker key generate " + wish.name +
+                  (wish.type ? " --type " + std::string(KeyTypeName(*wish.type)) : std::string()) +
                   "` makes one");
 }
 

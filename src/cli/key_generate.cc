@@ -32,6 +32,12 @@ Result<uint32_t> CurveBits(const std::string& curve) {
 Result<token::KeySpec> Spec(const GenerateOptions& options) {
   token::KeySpec spec;
   KB_TRY(policy::CheckKeyName(options.name));
+  if (options.name.find('.') == std::string::npos) {
+    return Fail(Malformed("the key name \"" + options.name +
+                          "\" has no dot: give the full name that clients connect to and the "
+                          "certificate will have, such as " +
+                          options.name + ".example.org"));
+  }
   spec.label = options.name;
   spec.exportable = options.exportable;
   KB_ASSIGN(spec.type, ParseType(options.type));

@@ -49,9 +49,10 @@ Result<Answer> KeyShow(const Invocation& invocation, const ListOptions& options)
     answer.json["keys"].push_back(key);
   }
   if (answer.json["keys"].empty()) {
-    return Fail(NotFound("there is no key " + wish.name +
-                         " of that type: `keybroker key list` "
-                         "shows what there is"));
+    const std::string type =
+        wish.type ? std::string(cryptoki::KeyTypeName(*wish.type)) + " " : std::string();
+    return Fail(NotFound("there is no " + type + "key " + wish.name +
+                         " on the token: `keybroker key list` shows what there is"));
   }
   return answer;
 }

@@ -47,8 +47,10 @@ Result<Answer> ListenerBind(const Invocation& invocation, const BindOptions& opt
       current && std::any_of(current->ids.begin(), current->ids.end(),
                              [&](const auto& e) { return e.first.first == wish.name; });
   if (!known) {
-    answer.notes.push_back("no key " + wish.name + " is known yet: `keybroker key generate " +
-                           wish.name + "` makes one");
+    answer.notes.push_back(
+        "no key " + wish.name + " is known yet: `keybroker key generate " + wish.name +
+        (wish.type ? " --type " + std::string(cryptoki::KeyTypeName(*wish.type)) : std::string()) +
+        "` makes one");
   }
   KB_TRY(change.Done({"listener-bind", wish.name, "", listener.name}, answer));
   return answer;
