@@ -18,6 +18,10 @@ struct State {
   PKCS11_CTX* libp11 = nullptr;
   PKCS11_SLOT* slots = nullptr;
   unsigned int slot_count = 0;
+  // What libp11 listed last, of which token; good until it lists slots or keys again.
+  PKCS11_TOKEN* listed_token = nullptr;
+  PKCS11_KEY* keys = nullptr;
+  unsigned int key_count = 0;
 };
 
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -68,6 +72,7 @@ PKCS11_TOKEN* FindToken(State& state, CK_SLOT_ID id) {
 PKCS11_TOKEN* TokenInSlot(State& state, CK_SLOT_ID id) {
   PKCS11_TOKEN* token = FindToken(state, id);
   if (token != nullptr) return token;
+  state.listed_token = nullptr;
   if (PKCS11_update_slots(state.libp11, &state.slots, &state.slot_count) == 0) {
     token = FindToken(state, id);
   }
@@ -77,24 +82,38 @@ PKCS11_TOKEN* TokenInSlot(State& state, CK_SLOT_ID id) {
   return token;
 }
 
-EVP_PKEY* KeyOnToken(PKCS11_TOKEN* token, const std::string& id) {
-  PKCS11_KEY* keys = nullptr;
-  unsigned int count = 0;
-  if (PKCS11_enumerate_keys(token, &keys, &count) != 0) {
-    KB_RAISE(Reason::kKeyUnusable, "libp11 cannot list the token's private keys");
+PKCS11_KEY* ListedKey(const State& state, const PKCS11_TOKEN* token, const std::string& id) {
+  if (state.listed_token != token) return nullptr;
+  for (unsigned int i = 0; i < state.key_count; ++i) {
+    PKCS11_KEY& key = state.keys[i];
+    if (key.id_len == id.size() && memcmp(key.id, id.data(), id.size()) == 0) return &key;
+  }
+  return nullptr;
+}
+
+// Lists the token's keys only for one that is not in the list: a process that loads a second key
+// asks the broker nothing more.
+EVP_PKEY* KeyOnToken(State& state, PKCS11_TOKEN* token, const std::string& id) {
+  PKCS11_KEY* listed = ListedKey(state, token, id);
+  if (listed == nullptr) {
+    state.listed_token = nullptr;
+    if (PKCS11_enumerate_keys(token, &state.keys, &state.key_count) != 0) {
+      KB_RAISE(Reason::kKeyUnusable, "libp11 cannot list the token's private keys");
+      return nullptr;
+    }
+    state.listed_token = token;
+    listed = ListedKey(state, token, id);
+  }
+  if (listed == nullptr) {
+    KB_RAISE(Reason::kKeyNotFound, "the key went away while it was loaded; try again");
     return nullptr;
   }
-  for (unsigned int i = 0; i < count; ++i) {
-    if (keys[i].id_len != id.size() || memcmp(keys[i].id, id.data(), id.size()) != 0) continue;
-    EVP_PKEY* key = PKCS11_get_private_key(&keys[i]);
-    if (key == nullptr) {
-      KB_RAISE(Reason::kKeyUnusable,
-               "libp11 cannot use the key; an EC key needs its public key object on the token too");
-    }
-    return key;
+  EVP_PKEY* key = PKCS11_get_private_key(listed);
+  if (key == nullptr) {
+    KB_RAISE(Reason::kKeyUnusable,
+             "libp11 cannot use the key; an EC key needs its public key object on the token too");
   }
-  KB_RAISE(Reason::kKeyNotFound, "the key went away while it was loaded; try again");
-  return nullptr;
+  return key;
 }
 
 // Keeps, with OpenSSL's key, where its private key is.
@@ -128,7 +147,7 @@ EVP_PKEY* LoadKey(const credential::Reference& reference) {
     return nullptr;
   }
   PKCS11_TOKEN* token = TokenInSlot(state, place.slot);
-  EVP_PKEY* key = token == nullptr ? nullptr : KeyOnToken(token, reference.id);
+  EVP_PKEY* key = token == nullptr ? nullptr : KeyOnToken(state, token, reference.id);
   if (key == nullptr || Note(key, place)) return key;
   EVP_PKEY_free(key);
   KB_RAISE(Reason::kKeyUnusable, "neither an RSA nor an EC key");
