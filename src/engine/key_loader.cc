@@ -2,6 +2,7 @@
 
 #include <libp11.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <utility>
@@ -18,8 +19,10 @@ struct State {
   PKCS11_CTX* libp11 = nullptr;
   PKCS11_SLOT* slots = nullptr;
   unsigned int slot_count = 0;
-  // What libp11 listed last, of which token; good until it lists slots or keys again.
+  // What libp11 listed last, of which token, in which process; good until it lists slots or keys
+  // again.
   PKCS11_TOKEN* listed_token = nullptr;
+  pid_t listed_by = 0;
   PKCS11_KEY* keys = nullptr;
   unsigned int key_count = 0;
 };
@@ -83,7 +86,7 @@ PKCS11_TOKEN* TokenInSlot(State& state, CK_SLOT_ID id) {
 }
 
 PKCS11_KEY* ListedKey(const State& state, const PKCS11_TOKEN* token, const std::string& id) {
-  if (state.listed_token != token) return nullptr;
+  if (state.listed_token != token || state.listed_by != getpid()) return nullptr;
   for (unsigned int i = 0; i < state.key_count; ++i) {
     PKCS11_KEY& key = state.keys[i];
     if (key.id_len == id.size() && memcmp(key.id, id.data(), id.size()) == 0) return &key;
@@ -102,6 +105,7 @@ EVP_PKEY* KeyOnToken(State& state, PKCS11_TOKEN* token, const std::string& id) {
       return nullptr;
     }
     state.listed_token = token;
+    state.listed_by = getpid();
     listed = ListedKey(state, token, id);
   }
   if (listed == nullptr) {
