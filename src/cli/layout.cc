@@ -102,7 +102,12 @@ Status MakeStateDirectories(const config::Settings& settings) {
   KB_TRY(MakeDirectory(settings.state_dir, "", 0755));
   KB_TRY(MakeDirectory(settings.OperatorStateDir(), "", 0700));
   // What is inside belongs to the token's user, whose processes make it (PinGuard).
-  return MakeDirectory(settings.TokenStateDir(), settings.token_user, 0700);
+  KB_TRY(MakeDirectory(settings.TokenStateDir(), settings.token_user, 0700));
+  if (::access(settings.TokenStateDir().c_str(), W_OK | X_OK) == 0 || errno != EACCES) {
+    return {};
+  }
+  return Fail(Denied("cannot work in " + settings.TokenStateDir().string() +
+                     ": permission denied. Run this as root"));
 }
 
 std::filesystem::path ChainFile(const config::Settings& settings, std::string_view key,
