@@ -2,7 +2,8 @@
 """A TLS client that verifies chain and name, for the tests of real servers.
 
   tls_client.py loop --ca FILE --name NAME --out FILE TARGET...
-      Shakes hands with every TARGET again and again, each in a thread of its own, until SIGTERM. One
+      Shakes hands with every TARGET again and again, each in a thread of its own, until SIGTERM; several
+      TARGETs joined by + take turns in one thread. One
       line in FILE for each: LABEL BEGIN END ok|failed WHAT, with times in ns since 1970.
   tls_client.py hold --ca FILE --name NAME TARGET
       Shakes hands, prints "ready", waits for a line on stdin, asks the server something harmless and
@@ -95,11 +96,12 @@ def shake_hands(target, context, name):
         raise
 
 
-def loop_one(target, arguments, out, stop):
-    made = contexts(target, arguments.ca)
+def loop_one(targets, arguments, out, stop):
+    made = [(target, contexts(target, arguments.ca)) for target in targets]
     turn = 0
     while not stop.is_set():
-        what, context = made[turn % len(made)]
+        target, its_contexts = made[turn % len(made)]
+        what, context = its_contexts[turn // len(made) % len(its_contexts)]
         turn += 1
         begin = time.time_ns()
         try:
@@ -117,7 +119,9 @@ def loop(arguments):
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with open(arguments.out, "a", buffering=1, encoding="utf-8") as out:
         threads = [
-            threading.Thread(target=loop_one, args=(Target(text), arguments, out, stop))
+            threading.Thread(
+                target=loop_one,
+                args=([Target(one) for one in text.split("+")], arguments, out, stop))
             for text in arguments.targets
         ]
         for thread in threads:

@@ -59,7 +59,7 @@ says() {
   say "  $1: $(grep -oE "error:.*|$2.*" <<<"$line" | cut -c1-300 | head -n 1)"
   if [[ -z $found ]]; then return; fi
   say "    listener check: $(cut -c1-300 <<<"$found")"
-  if [[ $library == openssl && ${tried[$1]+there} ]]; then
+  if [[ $library == openssl && $way == engine && ${tried[$1]+there} ]]; then
     grep -qE "used as .*: ${tried[$1]}" <<<"$found" || fail "$server: listener check does not tell of $1"
   fi
 }

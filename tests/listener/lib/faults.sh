@@ -97,10 +97,20 @@ check_unbound() {
   loop_report "${all_labels[@]}" witness
 }
 
+# in_turn TARGET...: as one word for loop_start.
+in_turn() {
+  local IFS=+
+  printf '%s\n' "$*"
+}
+
 check_faults() {
+  local -a loops=("${targets[@]}" "${second_targets[@]}")
+  if [[ $ports_take_turns == yes ]]; then
+    loops=("$(in_turn "${targets[@]}")" "$(in_turn "${second_targets[@]}")")
+  fi
   start_witness
   : >"$table"
-  loop_start "${targets[@]}" "${second_targets[@]}" "$witness_target"
+  loop_start "${loops[@]}" "$witness_target"
   loop_await 3 "${all_labels[@]}" witness
   loop_header
   check_reload

@@ -7,6 +7,7 @@
 #   targets         see tls_client.py; the first port is $base_port
 #   start DIR PORT SNIPPETS, and reload DIR where it can
 #   jail            when it chroots: the word for prepare_jail
+#   ports_take_turns  "yes": the loop uses one of a service's ports at a time
 #   one_key         "yes": it serves one key, of $type
 #   without_broker  "recovers" when it starts without a broker, and signs once that is there; else it fails
 #   away_says       what is then in its log
@@ -29,7 +30,7 @@
 
 # Each test of the build has ports of its own, 300 of them.
 readonly base_port=${KB_LISTENER_PORT:-24500}
-jail='' one_key=no second='' second_signer='' library=openssl type=rsa
+jail='' one_key=no ports_take_turns=no second='' second_signer='' library=openssl type=rsa
 second_targets=()
 without_broker=fails away_says='keybroker engine::broker away' silent_says=''
 handshake_says='keybroker engine::broker away'
