@@ -61,7 +61,7 @@ uint32_t* Catalogue::IndexOf(uint64_t key_bits) const {
 }
 
 Catalogue::Added Catalogue::Add(wire::Bytes page) {
-  if (total_ > kMaxKeys) return Added::kMalformed;
+  if (total_ > kMaxKeys || page.size() > kMaxCatalogueBytes - bytes_) return Added::kMalformed;
   auto* copy = static_cast<uint8_t*>(malloc(page.size() == 0 ? 1 : page.size()));
   if (copy == nullptr) return Added::kNoMemory;
   if (!page.empty()) memcpy(copy, page.data(), page.size());
@@ -69,6 +69,7 @@ Catalogue::Added Catalogue::Add(wire::Bytes page) {
     free(copy);
     return Added::kNoMemory;
   }
+  bytes_ += page.size();
   auto reader = wire::CatalogueReader::Open({copy, page.size()});
   if (!reader || reader->page().generation != generation_ || reader->page().total != total_ ||
       reader->page().first != received_) {

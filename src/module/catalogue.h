@@ -42,7 +42,8 @@ class Catalogue {
 
   enum class Added : uint8_t { kMore, kWhole, kMalformed, kNoMemory };
 
-  // Add takes over the next page, a copy of which is kept.
+  // Add takes over the next page, a copy of which is kept. kMalformed is what is more
+  // than kMaxKeys or kMaxCatalogueBytes, too.
   Added Add(wire::Bytes page);
 
   // Find gives the object of a handle.
@@ -67,6 +68,7 @@ class Catalogue {
   const uint64_t generation_;
   const uint32_t total_;
   uint32_t received_ = 0;
+  size_t bytes_ = 0;  // in pages_
   Array<Key> keys_;
   Array<uint8_t*> pages_;
   uint32_t* index_ = nullptr;  // open addressing: position in keys_ plus one, 0: free

@@ -110,13 +110,14 @@ CK_RV Connect(const Call& call, Connection** connection) {
   Process& process = call.process();
   Backoff backoff;
   for (;;) {
-    uint64_t timeout_ms = kReplyTimeoutMs;
+    uint64_t timeout_ms = 0;
     {
       const Hold hold(process.mutex);
       *connection = process.pool.NewBusy();
-      if (process.outage.Spent(NowMs())) timeout_ms = kProbeTimeoutMs;
+      timeout_ms = process.outage.LeftMs(NowMs());
     }
     if (*connection == nullptr) return CKR_HOST_MEMORY;
+    if (timeout_ms < kProbeTimeoutMs) timeout_ms = kProbeTimeoutMs;
     CK_RV rv = CKR_DEVICE_ERROR;
     uint64_t until_ms = 0;
     const Attempt attempt = TryOnce(call, **connection, timeout_ms, &rv);

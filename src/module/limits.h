@@ -13,8 +13,8 @@ inline constexpr uint64_t kUnavailableBudgetMs = 1000;
 inline constexpr uint64_t kReplyTimeoutMs = 10'000;
 inline constexpr uint64_t kReplyGraceMs = 500;
 
-// kProbeTimeoutMs is how long Hello may take while the breaker is open: a hung broker's socket
-// still accepts connections.
+// kProbeTimeoutMs is how long Hello may take at least, and at most while the breaker is open: a
+// hung broker's socket still accepts connections. Before that it has what is left of the budget.
 inline constexpr uint64_t kProbeTimeoutMs = 100;
 
 // kFreshMs is how old a catalogue may be before it is asked about again.
@@ -28,6 +28,12 @@ inline constexpr size_t kMaxIdleConnections = 64;
 
 // kMaxKeys bounds what a catalogue may make a listener keep in memory.
 inline constexpr uint32_t kMaxKeys = 100'000;
+
+// kMaxCatalogueBytes bounds the same in bytes: 10,000 keys with certificates need a third of it.
+inline constexpr size_t kMaxCatalogueBytes = size_t{64} * 1024 * 1024;
+
+// kRefreshTimeoutMs is how long a catalogue may take: after that no further page is asked for.
+inline constexpr uint64_t kRefreshTimeoutMs = kReplyTimeoutMs;
 
 // kMaxTemplate bounds the attributes of a template: more is a wrong count, not a wish.
 inline constexpr size_t kMaxTemplate = 4096;

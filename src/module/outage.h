@@ -24,6 +24,12 @@ class Outage {
   bool Spent(uint64_t now_ms) const { return started_ms_ != 0 && now_ms >= until_ms(); }
   uint64_t until_ms() const { return started_ms_ + kUnavailableBudgetMs; }
 
+  // LeftMs is how long a call may still wait; 0 once the budget is spent.
+  uint64_t LeftMs(uint64_t now_ms) const {
+    if (started_ms_ == 0) return kUnavailableBudgetMs;
+    return Spent(now_ms) ? 0 : until_ms() - now_ms;
+  }
+
   // Trip opens the breaker without a wait: a call has already waited for a hung broker.
   void Trip() { started_ms_ = 1; }
 

@@ -4,6 +4,7 @@
 
 #include "module/clock.h"
 #include "module/exchange.h"
+#include "module/limits.h"
 
 namespace keybroker::module {
 namespace {
@@ -26,8 +27,11 @@ class Fetch {
     void* buffer = malloc(wire::kMaxMessage);
     if (buffer == nullptr) return CKR_HOST_MEMORY;
     const std::span<uint8_t> room(static_cast<uint8_t*>(buffer), wire::kMaxMessage);
+    const uint64_t until_ms = NowMs() + kRefreshTimeoutMs;
     CK_RV rv = CKR_OK;
-    while (rv == CKR_OK && !done_) rv = AskForPage(room);
+    while (rv == CKR_OK && !done_) {
+      rv = NowMs() < until_ms ? AskForPage(room) : CK_RV{CKR_DEVICE_ERROR};
+    }
     free(buffer);
     return rv == CKR_OK ? rv_ : rv;
   }

@@ -1,6 +1,10 @@
+#include <poll.h>
+
+#include <chrono>
 #include <memory>
 #include <optional>
 
+#include "module/limits.h"
 #include "support/module_fixture.h"
 #include "test_certificate.h"
 
@@ -160,6 +164,32 @@ TEST_F(Catalogues, StartAnewWhenAPageDoesNotFitTheOthers) {
     ASSERT_EQ(api_->C_Finalize(nullptr), CKR_OK);
     broker_.Kill();
   }
+}
+
+// 16 KiB of certificate each: of 2 GB that a broker could send so, no more than the cap is kept.
+TEST_F(Catalogues, EndWithAnErrorWhenTheyAreLargerThanAListenerIsToKeep) {
+  auto keys = ManyKeys(static_cast<uint32_t>(kMaxCatalogueBytes / wire::kMaxCertificate) + 1);
+  for (auto& key : keys) key.certificate.assign(wire::kMaxCertificate, 0x30);
+  broker_.SetPageSize(11);  // as many as one message holds
+  Start(keys);
+  const CK_SESSION_HANDLE session = Open();
+  EXPECT_EQ(api_->C_FindObjectsInit(session, nullptr, 0), CKR_DEVICE_ERROR);
+  keys.resize(100);
+  broker_.SetKeys(keys);
+  EXPECT_EQ(Find(session).size(), 200u);
+}
+
+// Slow: a broker that shows one key every half second is waited for ten seconds, not for all keys.
+TEST_F(Catalogues, EndWithAnErrorWhenTheyTakeTooLong) {
+  broker_.SetPageSize(1);
+  broker_.SetScript([](const BrokerRequest& request) {
+    if (request.header.type == MessageType::kCatalogueRequest) ::poll(nullptr, 0, 500);
+    return Deed{};
+  });
+  Start(ManyKeys(1000));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(api_->C_FindObjectsInit(Open(), nullptr, 0), CKR_DEVICE_ERROR);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 
 // Bounded by the budget: a second.
