@@ -36,12 +36,16 @@ struct Group {
 constexpr Group kGroups[] = {
     {23, 65, true}, {24, 97, true}, {25, 133, true}, {29, 32, false}, {30, 56, false}};
 
+bool IsText(uint8_t byte) { return (byte >= ' ' && byte <= '~') || (byte >= '\t' && byte <= '\r'); }
+
 // RFC 8422 section 5.4: client_random, server_random, curve_type named_curve, group, point.
 bool IsServerKeyExchange(Bytes message) {
   constexpr size_t kRandoms = 64;
   constexpr size_t kFixed = kRandoms + 4;
   constexpr uint8_t kNamedCurve = 3;
   if (message.size() <= kFixed || message[kRandoms] != kNamedCurve) return false;
+  // 64 random bytes are no text: what begins with so much of it is another format's message.
+  if (std::all_of(message.begin(), message.begin() + kRandoms, IsText)) return false;
   const uint16_t id = static_cast<uint16_t>(message[kRandoms + 1] << 8 | message[kRandoms + 2]);
   const auto* group = std::find_if(std::begin(kGroups), std::end(kGroups),
                                    [&](const Group& g) { return g.id == id; });

@@ -57,6 +57,25 @@ TEST(TlsHandshake, IsNothingShorterOrLonger) {
   }
 }
 
+TEST(TlsHandshake, HasRandomsThatAreNoText) {
+  const Bytes exchange = ServerKeyExchange(29, 32, 0x99);
+  const auto with = [&](const Bytes& randoms) {
+    return randoms + Bytes(exchange.begin() + 64, exchange.end());
+  };
+  const Bytes text = Of("ssh-connection GET / HTTP/1.1\r\nHost: a.example.test\r\n\tand so on~");
+  ASSERT_EQ(text.size(), 64U);
+  EXPECT_FALSE(IsTlsHandshakeMessage(with(text)));
+  EXPECT_FALSE(IsTlsHandshakeMessage(with(Bytes(64, ' '))));
+  // One byte of 64 that is no text is enough: a byte of a random is none in 6 of 10 cases.
+  for (size_t i = 0; i < text.size(); ++i) {
+    for (const int byte : {0x00, 0x08, 0x0e, 0x1f, 0x7f, 0xff}) {
+      Bytes randoms = text;
+      randoms[i] = static_cast<uint8_t>(byte);
+      EXPECT_TRUE(IsTlsHandshakeMessage(with(randoms))) << i;
+    }
+  }
+}
+
 TEST(TlsHandshake, OfAClientIsNotAServers) {
   EXPECT_FALSE(IsTlsHandshakeMessage(CertificateVerify("client", 32)));
 }
