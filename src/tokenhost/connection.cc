@@ -17,6 +17,10 @@ using wire::MessageType;
 // the tokenhost does not look like a token that went away. The broker waits 2 s for a HelloReply.
 constexpr std::chrono::milliseconds kStartWait{1500};
 
+constexpr std::string_view kMalformed = "a malformed message, or one out of place";
+constexpr std::string_view kUnread = "it did not wait for its answer";
+constexpr std::string_view kNoCommonVersion = "it speaks no version that this tokenhost speaks";
+
 std::string_view Clip(std::string_view text, size_t limit) { return text.substr(0, limit); }
 
 }  // namespace
@@ -91,9 +95,9 @@ bool Connection::Answer(const ipc::Received& received) {
     default:
       break;
   }
-  return goes_on || End(received, "a malformed message of type " +
-                                      std::to_string(static_cast<unsigned>(type)) +
-                                      ", or a peer that does not read");
+  return goes_on ||
+         End(received, std::string(fault_.empty() ? kMalformed : fault_) + " (message type " +
+                           std::to_string(static_cast<unsigned>(type)) + ")");
 }
 
 template <typename Write>
@@ -101,7 +105,9 @@ bool Connection::Reply(const wire::Header& header, Write write) {
   wire::FrameWriter frame(out_, header);
   write(frame.body());
   const size_t size = frame.Finish();
-  return size != 0 && ipc::Send(fd_, {out_.data(), size});
+  if (size != 0 && ipc::Send(fd_, {out_.data(), size})) return true;
+  fault_ = kUnread;
+  return false;
 }
 
 bool Connection::SendFailure(const wire::Header& request, ErrorCode code, CK_RV rv) {
@@ -117,7 +123,9 @@ bool Connection::OnHello(const wire::Frame& frame) {
   if (!hello || frame.header.version != 0 || version_ != 0) return false;
   const auto version = wire::NegotiateVersion(*hello, wire::kMinVersion, wire::kVersion);
   if (!version) {
-    SendFailure(frame.header, ErrorCode::kMalformed, CKR_FUNCTION_NOT_SUPPORTED);
+    if (SendFailure(frame.header, ErrorCode::kMalformed, CKR_FUNCTION_NOT_SUPPORTED)) {
+      fault_ = kNoCommonVersion;
+    }
     return false;
   }
   version_ = *version;

@@ -50,6 +50,8 @@ class Connection {
   std::vector<uint8_t> in_;
   std::vector<uint8_t> out_;
   uint16_t version_ = 0;  // agreed on by Hello; 0: not yet
+  std::string_view
+      fault_;  // why the message in hand ends the connection, where it is not malformed
 };
 
 }  // namespace keybroker::tokenhost

@@ -94,6 +94,7 @@ TEST(TokenhostPeers, OfAnotherVersionAreToldSo) {
   EXPECT_EQ(reply->header.version, 0);
   EXPECT_EQ(reply->header.request_id, 7U);
   EXPECT_FALSE(newer.Receive());
+  EXPECT_TRUE(host.process().WaitForText("it speaks no version that this tokenhost speaks"));
   Peer both(host, host.broker_uid());
   both.Send({MessageType::kHello, 0, 8}, wire::Hello{wire::kMinVersion, wire::kVersion + 9});
   const auto agreed = both.Receive();
