@@ -187,7 +187,7 @@ main() {
   mkdir "$work/spare"
   add_listener plain --user "$(id -un)"
   write_snippets plain generic-openssl "$work/plain-files"
-  LISTENER_ROOT=$("$source_dir/scripts/listener-root") || status=$?
+  LISTENER_ROOT=$("$source_dir/scripts/listener-root" --all) || status=$?
   case $status in
     0) add_root_listeners ;;
     3) ;;
