@@ -8,6 +8,7 @@
 #include <openssl/rsa.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string_view>
@@ -92,6 +93,14 @@ bool IsRoots(const std::filesystem::path& file) {
   return ::stat(file.c_str(), &status) == 0 && status.st_uid == 0 && (status.st_mode & 022) == 0;
 }
 
+std::string Plain(std::string_view said) {
+  constexpr size_t kMost = 600;
+  std::string text(said.substr(0, kMost));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
 // Signer is the user that signs: root only loads the key, where anybody else is named.
 std::string Signer(const policy::Listener& listener) {
   for (const std::string& user : listener.users) {
@@ -123,7 +132,8 @@ std::vector<TriedFile> TryFiles(const std::filesystem::path& directory,
     const auto used = RunAsUser(tried.user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
       return Json{{"text", Use(configuration, tried.file)}};
     });
-    tried.text = used ? GetText(*used, "text") : used.error().detail;
+    // The process that said it had the files' own libraries in it.
+    tried.text = Plain(used ? GetText(*used, "text") : used.error().detail);
     tried.good = tried.text.empty();
     all.push_back(std::move(tried));
   }
