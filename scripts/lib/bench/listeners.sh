@@ -134,7 +134,8 @@ stack_prepare "$BENCH"
   make_file_keys
   make_token_copies
   for server in "${servers[@]}"; do
-    stack_listener "$server" --user "$(listener_uid "${server_user[$server]}")"
+    stack_listener "$server" --user "$(listener_uid "${server_user[$server]}")" \
+      --group "$(listener_gid "${server_user[$server]}")"
     keybroker listener bind "$server" "$KEY"
   done
 } >"$BENCH/setup.log" 2>&1 || { cat "$BENCH/setup.log" >&2 && die "no stack."; }
