@@ -115,7 +115,7 @@ Status Token::ChangePin(const Secret& old_pin, const Secret& new_pin, PinGuard& 
                                            from.size(), const_cast<uint8_t*>(to.data()), to.size());
   // These may speak of the new PIN; only a wrong old one is a spent try.
   const bool about_new = rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE;
-  const Status recorded = guard.End(about_new ? CKR_FUNCTION_FAILED : rv);
+  Status recorded = guard.End(about_new ? CKR_FUNCTION_FAILED : rv);
   KB_TRY(CheckRv("C_SetPIN", rv));
   return recorded;
 }
