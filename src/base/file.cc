@@ -1,5 +1,4 @@
 #include "keybroker/base/file.h"
-#include "keybroker/base/process.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "keybroker/base/process.h"
 #include "keybroker/base/unique_fd.h"
 
 namespace keybroker {
@@ -97,10 +97,14 @@ std::string OwnName() {
 }
 
 Error NotReadable(const std::filesystem::path& path) {
-  return Denied("the user \"" + OwnName() + "\", as whom " + path.string() +
-                " is read, may not: chown " + OwnName() + " " + path.string() +
-                " (and each folder above must let that user through: namei -l " + path.string() +
-                " shows them)");
+  // Whoever is no user of ours must not be told to make the PIN his.
+  return Denied(
+      "the user \"" + OwnName() + "\", as whom " + path.string() +
+      " is read, may not. Run keybroker as root; if that is the tokenhost's user already, "
+      "the file must be its: chown " +
+      OwnName() + " " + path.string() +
+      " (and each folder above must let that user through: namei -l " + path.string() +
+      " shows them)");
 }
 
 }  // namespace

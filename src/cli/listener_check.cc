@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <iterator>
 #include <memory>
+#include <string_view>
 
 #include "cli/bound_keys.h"
 #include "cli/listener_check/check.h"
@@ -54,8 +57,22 @@ std::filesystem::path FilesDirectory(const config::Settings& settings,
 
 std::string Told(const TriedFile& one) {
   if (!one.good) return one.text;
-  return "gives the key, and it signs: the server does not use this file, or read it before it was "
-         "written, or has another OPENSSL_CONF";
+  return "gives the key, and it signs: a server without the key does not use this file, or read it "
+         "before it was written, or has another OPENSSL_CONF";
+}
+
+// AboutFiles: a certificate that does not do says nothing of how the server came to its key.
+bool AboutFiles(const Answer& answer) {
+  constexpr std::string_view kOfCertificate[] = {"expired", "not-yet-valid", "wrong-name",
+                                                 "chain-incomplete", "other-certificate"};
+  if (answer.json["broker"] == "not-through-broker") return true;
+  for (const Json& one : answer.json["handshakes"]) {
+    const std::string finding = GetText(one, "finding");
+    const bool certificate = std::find(std::begin(kOfCertificate), std::end(kOfCertificate),
+                                       finding) != std::end(kOfCertificate);
+    if (!GetBool(one, "good") && !certificate) return true;
+  }
+  return false;
 }
 
 // AddFiles says what the server's own files are worth, where a handshake was not as it should be.
@@ -76,7 +93,7 @@ Result<Answer> ListenerCheck(const Invocation& invocation, const CheckOptions& o
   Check check(settings, listener, plan);
   KB_ASSIGN(const auto shown, check.Run(targets));
   Answer answer = Report(options, plan, shown, check);
-  if (!answer.good) {
+  if (AboutFiles(answer)) {
     AddFiles(TryFiles(FilesDirectory(settings, options), listener, targets), answer);
   }
   return answer;

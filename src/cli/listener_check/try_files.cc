@@ -16,6 +16,7 @@
 #include "cli/layout.h"
 #include "cli/token_child.h"
 #include "keybroker/base/file.h"
+#include "keybroker/base/process.h"
 #include "keybroker/credential/reference.h"
 
 namespace keybroker::cli {
@@ -87,6 +88,12 @@ std::string Use(const std::filesystem::path& configuration, const std::filesyste
   return Signs(key.get()) ? std::string() : OpenSslSays();
 }
 
+// A user of any name may be root.
+bool IsRoot(const std::string& name) {
+  const auto user = FindUser(name);
+  return user && user->uid == 0;
+}
+
 // The configuration names libraries, which the trying process loads.
 bool IsRoots(const std::filesystem::path& file) {
   struct stat status {};
@@ -104,7 +111,7 @@ std::string Plain(std::string_view said) {
 // Signer is the user that signs: root only loads the key, where anybody else is named.
 std::string Signer(const policy::Listener& listener) {
   for (const std::string& user : listener.users) {
-    if (user != "root" && user != "0") return user;
+    if (!IsRoot(user)) return user;
   }
   return "root";
 }
@@ -123,7 +130,7 @@ std::vector<TriedFile> TryFiles(const std::filesystem::path& directory,
     tried.file = directory / ReferenceFileName(target.name, target.type);
     tried.user = Signer(listener);
     if (!std::filesystem::exists(tried.file, error)) continue;
-    if (tried.user == "root" && !IsRoots(configuration)) {
+    if (IsRoot(tried.user) && !IsRoots(configuration)) {
       tried.text =
           configuration.string() + " is not root's alone: what it names is not loaded as root";
       all.push_back(std::move(tried));
