@@ -55,16 +55,20 @@ class RoundRobin {
     std::list<Item> items;  // never empty
   };
 
+  // All that can fail is done before item is moved from: who has no memory still has the item.
   void Insert(Item&& item, bool in_front) {
     const void* whose = LineOf(std::as_const(item));
-    std::list<Item> one;
-    one.push_back(std::move(item));
     for (Line& line : lines_) {
       if (line.whose != whose) continue;
+      std::list<Item> one;
+      one.push_back(std::move(item));
       line.items.splice(in_front ? line.items.begin() : line.items.end(), one);
       return;
     }
-    lines_.push_back({whose, std::move(one)});
+    std::list<Line> fresh(1);
+    fresh.front().whose = whose;
+    fresh.front().items.push_back(std::move(item));
+    lines_.splice(lines_.end(), fresh);
   }
 
   std::list<Line> lines_;
