@@ -87,11 +87,13 @@ int OpenSocket(const char* path) {
   return -1;
 }
 
-bool IsSameSocket(int fd, dev_t device, ino_t inode) {
-  struct stat now {};
-  return fstat(fd, &now) == 0 && S_ISSOCK(now.st_mode) && now.st_dev == device &&
-         now.st_ino == inode;
+uint64_t SocketCookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
+
+bool IsSameSocket(int fd, uint64_t cookie) { return cookie != 0 && SocketCookie(fd) == cookie; }
 
 Turn TakeTurn(Connection& connection, std::span<uint8_t> message, uint64_t timeout_ms,
               std::span<uint8_t> buffer, wire::Frame* reply) {

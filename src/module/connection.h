@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdint>
 
 #include "keybroker/wire/frame.h"
@@ -14,9 +12,8 @@ struct Connection {
   enum class Use : uint8_t { kNone, kIdle, kBusy };
 
   Connection* next = nullptr;
-  int fd = -1;  // written after device and inode, so that a child never believes half of them
-  dev_t device = 0;
-  ino_t inode = 0;
+  int fd = -1;          // written after cookie, so that a child never believes half of them
+  uint64_t cookie = 0;  // SO_COOKIE of the socket under fd
   Use use = Use::kNone;
   bool reused = false;  // it has answered before; the broker may have restarted since
   uint16_t version = 0;
@@ -28,9 +25,13 @@ struct Connection {
 // once; receiving from it blocks. The descriptor, or -1 and errno.
 int OpenSocket(const char* path);
 
-// IsSameSocket is whether fd is still the socket with that identity: a daemon that closes every
-// descriptor it does not know may have another file under the number now.
-bool IsSameSocket(int fd, dev_t device, ino_t inode);
+// SocketCookie is the kernel's number of the socket under fd (socket(7), SO_COOKIE), which no other
+// socket ever gets; 0 where fd is no socket.
+uint64_t SocketCookie(int fd);
+
+// IsSameSocket is whether fd is still that socket: a daemon that closes every descriptor it does not
+// know may have another file under the number now. Asked before each use, so it is one cheap call.
+bool IsSameSocket(int fd, uint64_t cookie);
 
 // Turn is what became of one request.
 enum class Turn : uint8_t { kReplied, kLost, kSilent };

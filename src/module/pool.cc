@@ -16,7 +16,7 @@ Connection* Pool::TakeIdle() {
   for (Connection* connection = first_; connection != nullptr; connection = connection->next) {
     if (connection->use != Connection::Use::kIdle) continue;
     --idle_;
-    if (IsSameSocket(connection->fd, connection->device, connection->inode)) {
+    if (IsSameSocket(connection->fd, connection->cookie)) {
       connection->use = Connection::Use::kBusy;
       return connection;
     }
@@ -47,10 +47,8 @@ Connection* Pool::NewBusy() {
 }
 
 bool Pool::Give(Connection& connection, int fd) {
-  struct stat identity {};
-  if (fstat(fd, &identity) != 0) return false;
-  connection.device = identity.st_dev;
-  connection.inode = identity.st_ino;
+  connection.cookie = SocketCookie(fd);
+  if (connection.cookie == 0) return false;
   std::atomic_ref(connection.fd).store(fd, std::memory_order_release);
   return true;
 }
@@ -78,7 +76,7 @@ bool Pool::HasLiveIdle() {
   for (Connection* connection = first_; connection != nullptr; connection = connection->next) {
     if (connection->use != Connection::Use::kIdle) continue;
     char byte;
-    if (IsSameSocket(connection->fd, connection->device, connection->inode) &&
+    if (IsSameSocket(connection->fd, connection->cookie) &&
         recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) {
       return true;
     }
@@ -91,7 +89,7 @@ bool Pool::HasLiveIdle() {
 void Pool::Interrupt() {
   for (Connection* connection = first_; connection != nullptr; connection = connection->next) {
     if (connection->use != Connection::Use::kBusy || connection->fd < 0) continue;
-    if (!IsSameSocket(connection->fd, connection->device, connection->inode)) continue;
+    if (!IsSameSocket(connection->fd, connection->cookie)) continue;
     shutdown(connection->fd, SHUT_RDWR);
   }
 }
@@ -107,7 +105,7 @@ void Pool::DropInherited() {
 void Pool::Close(Connection& connection) {
   const int fd = connection.fd;
   connection.fd = -1;
-  if (fd >= 0 && IsSameSocket(fd, connection.device, connection.inode)) close(fd);
+  if (fd >= 0 && IsSameSocket(fd, connection.cookie)) close(fd);
 }
 
 }  // namespace keybroker::module
