@@ -72,7 +72,7 @@ Result<Json> TokenAccess::Run(bool read_write, const LoggedInWork& work) const {
   KB_TRY(MakeStateDirectories(settings_));
   std::vector<const Secret*> secrets;
   if (pin_) secrets.push_back(&*pin_);
-  return RunAsTokenUser(settings_, secrets, [&](const std::vector<Secret>& received) {
+  return RunAsTokenUser(settings_, config_, secrets, [&](const std::vector<Secret>& received) {
     return InChild(settings_, config_, read_write, received, work);
   });
 }

@@ -53,7 +53,7 @@ Result<token::TokenConfig> MakeConfig(const AddOptions& options) {
 // CheckModule loads the module where it will be loaded, and looks for the token; a missing token is
 // no reason to refuse, since `token init` may be what comes next.
 Result<Json> CheckModule(const config::Settings& settings, const token::TokenConfig& config) {
-  return RunAsTokenUser(settings, {}, [&](const std::vector<Secret>&) -> Result<Json> {
+  return RunAsTokenUser(settings, config, {}, [&](const std::vector<Secret>&) -> Result<Json> {
     KB_ASSIGN(auto module, token::Module::Load(config));
     const auto found = token::Token::Find(std::move(module), config);
     return Json{{"found", found.has_value()},

@@ -88,7 +88,7 @@ Result<Answer> TokenChangePin(const Invocation& invocation, const ChangeOptions&
   const ChangeRecord record{"token-change-pin", "", "", config.name};
   KB_ASSIGN(auto staged, StagePin(settings, config, new_pin));
   KB_TRY(Recorded(change, record, [&] {
-    return RunAsTokenUser(settings, secrets, [&](const std::vector<Secret>& received) {
+    return RunAsTokenUser(settings, config, secrets, [&](const std::vector<Secret>& received) {
       return ChangeInChild(settings, config, received);
     });
   }));

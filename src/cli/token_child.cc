@@ -12,12 +12,16 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "keybroker/base/process.h"
 #include "keybroker/base/unique_fd.h"
+#include "keybroker/cryptoki/cryptoki.h"
+#include "keybroker/token/profile.h"
+#include "keybroker/tokenhost/client.h"
 
 namespace keybroker::cli {
 namespace {
@@ -131,6 +135,19 @@ Result<Json> Unpack(const std::string& text) {
   return Fail(std::move(error));
 }
 
+// BorrowIfItAdmitsOneProcess has a running tokenhost let go of such a token while the loan lives.
+Result<std::optional<tokenhost::TokenLoan>> BorrowIfItAdmitsOneProcess(
+    const config::Settings& settings, const token::TokenConfig& config) {
+  KB_ASSIGN(const auto profile, token::LoadProfile(settings.profiles_dir, config.profile));
+  if (profile.several_processes) return std::nullopt;
+  auto loan = tokenhost::BorrowToken(settings, config.name);
+  if (loan) return std::move(*loan);
+  // Where none runs nobody has the token; that another command has it comes with a CK_RV.
+  const Error& error = loan.error();
+  if (error.code == ErrorCode::kUnavailable && error.rv == CKR_OK) return std::nullopt;
+  return Fail(error);
+}
+
 Status WaitFor(pid_t pid) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0) {
@@ -148,8 +165,9 @@ Status WaitFor(pid_t pid) {
 
 }  // namespace
 
-Result<Json> RunAsTokenUser(const config::Settings& settings,
+Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const TokenWork& work) {
+  KB_ASSIGN([[maybe_unused]] const auto loan, BorrowIfItAdmitsOneProcess(settings, config));
   return RunAsUser(settings.token_user, secrets, work);
 }
 

@@ -8,6 +8,7 @@
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
 #include "keybroker/config/settings.h"
+#include "keybroker/token/config.h"
 
 namespace keybroker::cli {
 
@@ -21,7 +22,10 @@ using TokenWork = std::function<Result<Json>(const std::vector<Secret>& secrets)
 // Secrets travel over a socket pair, since a fork does not inherit them; so does the result, which
 // the parent reads as hostile. Input files are read before, by the parent; output files are written
 // after, by the parent.
-Result<Json> RunAsTokenUser(const config::Settings& settings,
+//
+// A token that admits one process at a time (its profile's several_processes) is borrowed from its
+// tokenhost meanwhile: signatures wait until this returns.
+Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const TokenWork& work);
 
 // RunAsUser is the same as another user, by name or decimal uid; as whoever we are when we are not

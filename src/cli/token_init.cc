@@ -108,11 +108,12 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"token-init", "", "", config.name};
   KB_ASSIGN(const Json made, Recorded(change, record, [&] {
-              return RunAsTokenUser(settings, secrets, [&](const std::vector<Secret>& received) {
-                auto done = InitInChild(settings, config, options.overwrite, received);
-                if (!done) done = Fail(WithUser(std::move(done).error(), settings, config));
-                return done;
-              });
+              return RunAsTokenUser(
+                  settings, config, secrets, [&](const std::vector<Secret>& received) {
+                    auto done = InitInChild(settings, config, options.overwrite, received);
+                    if (!done) done = Fail(WithUser(std::move(done).error(), settings, config));
+                    return done;
+                  });
             }));
   Answer answer = MakeAnswer("initialised the token \"" + GetText(made, "label") + "\" (" +
                                  GetText(made, "model") + ", serial " + GetText(made, "serial") +

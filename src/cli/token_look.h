@@ -11,7 +11,8 @@ namespace keybroker::cli {
 inline constexpr char kPinOk[] = "ok";
 
 // LookAtToken describes a token without logging in: label, serial, model, write protection, and
-// what token and PIN guard say of its PIN ("pin", and "pin_usable": a login would be tried).
+// what token and PIN guard say of its PIN ("pin", and "pin_usable": a login would be tried). Of a
+// token that admits one process only what its tokenhost knows, while one has it.
 Result<Json> LookAtToken(const config::Settings& settings, const token::TokenConfig& config);
 
 }  // namespace keybroker::cli

@@ -21,7 +21,7 @@ struct UnlockOptions {
 
 // AllowInChild lifts the guard where no tokenhost runs: the next login may try once.
 Result<Json> AllowInChild(const config::Settings& settings, const token::TokenConfig& config) {
-  return RunAsTokenUser(settings, {}, [&](const std::vector<Secret>&) -> Result<Json> {
+  return RunAsTokenUser(settings, config, {}, [&](const std::vector<Secret>&) -> Result<Json> {
     KB_ASSIGN(auto module, token::Module::Load(config));
     KB_ASSIGN(const auto token, token::Token::Find(std::move(module), config));
     KB_ASSIGN(auto guard, GuardOf(settings, token, token::PinOrigin::kStanding));

@@ -29,8 +29,9 @@ int OpenSocket(const char* path);
 // socket ever gets; 0 where fd is no socket.
 uint64_t SocketCookie(int fd);
 
-// IsSameSocket is whether fd is still that socket: a daemon that closes every descriptor it does not
-// know may have another file under the number now. Asked before each use, so it is one cheap call.
+// IsSameSocket is whether fd is still that socket: a daemon that closes every descriptor it does
+// not know may have another file under the number now. Asked before each use, so it is one cheap
+// call.
 bool IsSameSocket(int fd, uint64_t cookie);
 
 // Turn is what became of one request.

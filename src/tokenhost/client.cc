@@ -18,6 +18,7 @@ using wire::MessageType;
 // A status is answered at once; an unlock takes as long as a slow token's login.
 constexpr std::chrono::seconds kStatusTimeout{5};
 constexpr std::chrono::seconds kUnlockTimeout{60};
+constexpr std::chrono::seconds kBorrowTimeout{60};  // the tokenhost itself waits 45 s
 constexpr size_t kReplySize = 8192;
 
 // NotRunning adds to why the connection failed what to do about it.
@@ -37,10 +38,12 @@ Result<TokenReport> ReadReport(std::span<const uint8_t> message, MessageType exp
   const auto frame = wire::DecodeFrame(message);
   if (frame && frame->header.type == MessageType::kFailure) {
     if (const auto failure = wire::DecodeFailure(frame->body)) {
+      const bool busy = failure->code == ErrorCode::kUnavailable;
       return Fail(Error{failure->code, failure->rv,
                         "the tokenhost refused the request (" +
-                            std::string(cryptoki::RvName(failure->rv)) +
-                            "): only root and the token user may ask this"});
+                            std::string(cryptoki::RvName(failure->rv)) + "): " +
+                            (busy ? "another command is using the token; wait for it to end"
+                                  : "only root and the token user may ask this")});
     }
   }
   const auto status =
@@ -57,11 +60,12 @@ Result<TokenReport> ReadReport(std::span<const uint8_t> message, MessageType exp
                      std::string(status->detail)};
 }
 
+// Ask gives the report that answers, and leaves the connection open in kept.
 Result<TokenReport> Ask(const config::Settings& settings, std::string_view name,
                         wire::Bytes request, MessageType expected,
-                        std::chrono::milliseconds timeout) {
+                        std::chrono::milliseconds timeout, UniqueFd* kept = nullptr) {
   const std::string path = settings.TokenSocket(name).string();
-  const auto fd = ipc::Connect(path, timeout, ipc::FullBacklog::kWait);
+  auto fd = ipc::Connect(path, timeout, ipc::FullBacklog::kWait);
   if (!fd) return Fail(NotRunning(name, path, fd.error()));
   if (const auto sent = ipc::Send(fd->get(), request); !sent) {
     return Fail(NotRunning(name, path, sent.error()));
@@ -76,16 +80,35 @@ Result<TokenReport> Ask(const config::Settings& settings, std::string_view name,
   }
   // Anything but a message is no more a tokenhost's answer than no bytes at all.
   const bool whole = reply.kind == ipc::Received::Kind::kMessage;
-  return ReadReport(whole ? reply.message : wire::Bytes(), expected, path);
+  auto report = ReadReport(whole ? reply.message : wire::Bytes(), expected, path);
+  if (kept != nullptr) *kept = std::move(*fd);
+  return report;
+}
+
+// AskEmpty asks by a message that has no body.
+Result<TokenReport> AskEmpty(const config::Settings& settings, std::string_view name,
+                             MessageType request, MessageType expected,
+                             std::chrono::milliseconds timeout, UniqueFd* kept = nullptr) {
+  uint8_t buffer[wire::kHeaderSize];
+  wire::FrameWriter frame(buffer, {request, wire::kVersion, 1});
+  const size_t size = frame.Finish();
+  return Ask(settings, name, {buffer, size}, expected, timeout, kept);
 }
 
 }  // namespace
 
 Result<TokenReport> AskTokenStatus(const config::Settings& settings, std::string_view name) {
-  uint8_t buffer[wire::kHeaderSize];
-  wire::FrameWriter frame(buffer, {MessageType::kTokenStatusRequest, wire::kVersion, 1});
-  const size_t size = frame.Finish();
-  return Ask(settings, name, {buffer, size}, MessageType::kTokenStatusReply, kStatusTimeout);
+  return AskEmpty(settings, name, MessageType::kTokenStatusRequest, MessageType::kTokenStatusReply,
+                  kStatusTimeout);
+}
+
+Result<TokenLoan> BorrowToken(const config::Settings& settings, std::string_view name) {
+  UniqueFd connection;
+  KB_ASSIGN(const TokenReport report,
+            AskEmpty(settings, name, MessageType::kBorrowRequest, MessageType::kBorrowReply,
+                     kBorrowTimeout, &connection));
+  if (report.state == wire::TokenState::kLent) return TokenLoan(std::move(connection));
+  return Fail(Unavailable("the tokenhost did not let go of token \"" + std::string(name) + "\""));
 }
 
 Result<TokenReport> UnlockToken(const config::Settings& settings, std::string_view name,

@@ -17,6 +17,9 @@ using wire::MessageType;
 // the tokenhost does not look like a token that went away. The broker waits 2 s for a HelloReply.
 constexpr std::chrono::milliseconds kStartWait{1500};
 
+// How long one operator's command waits for another's, and for the signatures in hand.
+constexpr std::chrono::seconds kLoanWait{45};
+
 constexpr std::string_view kMalformed = "a malformed message, or one out of place";
 constexpr std::string_view kUnread = "it did not wait for its answer";
 constexpr std::string_view kNoCommonVersion = "it speaks no version that this tokenhost speaks";
@@ -91,6 +94,9 @@ bool Connection::Answer(const ipc::Received& received) {
       break;
     case MessageType::kUnlockRequest:
       goes_on = OnUnlock(*frame);
+      break;
+    case MessageType::kBorrowRequest:
+      goes_on = OnBorrow(*frame, *received.sender);
       break;
     default:
       break;
@@ -179,6 +185,16 @@ bool Connection::OnUnlock(const wire::Frame& frame) {
   services_.board.Started(StandingBoard::Clock::now() + kStartWait);
   services_.keeper.Unlock(std::move(*pin));
   return SendStatus(MessageType::kUnlockReply, frame.header.request_id);
+}
+
+bool Connection::OnBorrow(const wire::Frame& frame, const ucred& sender) {
+  if (frame.header.version != wire::kVersion || !frame.body.empty() || loan_) return false;
+  const std::string borrower = "a command of uid " + std::to_string(sender.uid) + " (pid " +
+                               std::to_string(sender.pid) + ")";
+  auto loan = services_.keeper.Lend(borrower, TokenKeeper::Clock::now() + kLoanWait);
+  if (!loan) return SendFailure(frame.header, loan.error().code, loan.error().rv);
+  loan_.emplace(std::move(*loan));
+  return SendStatus(MessageType::kBorrowReply, frame.header.request_id);
 }
 
 bool Connection::SendStatus(MessageType type, uint32_t request_id) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +40,7 @@ class Connection {
   bool OnSign(const wire::Frame& frame);
   bool OnStatus(const wire::Frame& frame);
   bool OnUnlock(const wire::Frame& frame);
+  bool OnBorrow(const wire::Frame& frame, const ucred& sender);
 
   bool SendStatus(wire::MessageType type, uint32_t request_id);
   bool SendFailure(const wire::Header& request, ErrorCode code, CK_RV rv);
@@ -49,7 +53,8 @@ class Connection {
   const int fd_;
   std::vector<uint8_t> in_;
   std::vector<uint8_t> out_;
-  uint16_t version_ = 0;  // agreed on by Hello; 0: not yet
+  std::optional<TokenKeeper::Loan> loan_;  // what the peer borrowed, until it goes
+  uint16_t version_ = 0;                   // agreed on by Hello; 0: not yet
   std::string_view
       fault_;  // why the message in hand ends the connection, where it is not malformed
 };

@@ -13,6 +13,7 @@ bool PeerRights::May(uid_t uid, wire::MessageType type) const {
     case wire::MessageType::kSignRequest:
       return uid == broker;
     case wire::MessageType::kUnlockRequest:
+    case wire::MessageType::kBorrowRequest:
       return uid == 0 || uid == token;
     case wire::MessageType::kTokenStatusRequest:
       return MayConnect(uid);

@@ -14,8 +14,9 @@ struct PeerRights {
   uid_t broker = 0;
   uid_t token = 0;
 
-  // May: Hello, CatalogueRequest and SignRequest from the broker only; UnlockRequest from root and
-  // the token user only; TokenStatusRequest from all three; anything else from nobody.
+  // May: Hello, CatalogueRequest and SignRequest from the broker only; UnlockRequest and
+  // BorrowRequest from root and the token user only; TokenStatusRequest from all three; anything
+  // else from nobody.
   bool May(uid_t uid, wire::MessageType type) const;
 
   // MayConnect is true for a uid that may send anything at all.

@@ -7,6 +7,11 @@
 #include "keybroker/base/log.h"
 
 namespace keybroker::tokenhost {
+namespace {
+
+Error Closed() { return Unavailable("the token was let go of", CKR_SESSION_CLOSED); }
+
+}  // namespace
 
 SessionPool::Lease::Lease(SessionPool* pool, uint64_t epoch,
                           std::unique_ptr<token::Session> session)
@@ -31,10 +36,11 @@ Result<SessionPool::Lease> SessionPool::Borrow(const SessionSource& source,
   std::vector<Idle> stale;
   {
     std::unique_lock lock(mutex_);
-    const auto free = [&] { return lent_ < limit_; };
+    const auto free = [&] { return drained_ || lent_ < limit_; };
     if (!returned_.wait_until(lock, deadline, free)) {
       return Fail(Unavailable("all " + std::to_string(limit_) + " sessions are busy"));
     }
+    if (drained_) return Fail(Closed());
     ++lent_;
     const auto old = std::stable_partition(
         idle_.begin(), idle_.end(), [&](const Idle& idle) { return idle.epoch == source.epoch; });
@@ -53,9 +59,11 @@ Result<SessionPool::Lease> SessionPool::Borrow(const SessionSource& source,
 }
 
 Result<SessionPool::Lease> SessionPool::Open(const SessionSource& source) {
-  auto session = [&] {
+  auto session = [&]() -> Result<token::Session> {
     const Watchdog::Call call(watchdog_, "C_OpenSession");
-    return token::Session::Open(source.module, source.slot, false);
+    auto module = source.module.lock();
+    if (module == nullptr) return Fail(Closed());
+    return token::Session::Open(std::move(module), source.slot, false);
   }();
   if (session) {
     return Lease(this, source.epoch, std::make_unique<token::Session>(std::move(*session)));
@@ -68,7 +76,7 @@ Result<SessionPool::Lease> SessionPool::Open(const SessionSource& source) {
     fewer = session.error().rv == CKR_SESSION_COUNT && lent_ > 0 && lent_ < limit_;
     if (fewer) limit_ = lent_;
   }
-  returned_.notify_one();
+  returned_.notify_all();
   if (fewer) {
     Log(LogLevel::kWarning, "the token admits fewer sessions than configured; working with those");
   }
@@ -81,7 +89,7 @@ void SessionPool::Return(uint64_t epoch, std::unique_ptr<token::Session> session
     --lent_;
     if (session != nullptr) idle_.push_back({epoch, std::move(session)});
   }
-  returned_.notify_one();
+  returned_.notify_all();  // a borrower may wait, and Drain
 }
 
 void SessionPool::Close(std::vector<Idle> sessions) {
@@ -89,6 +97,23 @@ void SessionPool::Close(std::vector<Idle> sessions) {
     const Watchdog::Call call(watchdog_, "C_CloseSession");
     idle.session.reset();
   }
+}
+
+bool SessionPool::Drain(Clock::time_point deadline) {
+  bool all = false;
+  {
+    std::unique_lock lock(mutex_);
+    drained_ = true;
+    returned_.notify_all();
+    all = returned_.wait_until(lock, deadline, [&] { return lent_ == 0; });
+  }
+  CloseIdle();
+  return all;
+}
+
+void SessionPool::Refill() {
+  const std::lock_guard lock(mutex_);
+  drained_ = false;
 }
 
 void SessionPool::CloseIdle() {

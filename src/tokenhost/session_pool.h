@@ -13,10 +13,11 @@
 
 namespace keybroker::tokenhost {
 
-// SessionSource is where sessions are opened. Those of an earlier epoch are not used again.
+// SessionSource is where sessions are opened. Those of an earlier epoch are not used again. It does
+// not keep the module loaded: only the link, and the sessions themselves, do.
 struct SessionSource {
   uint64_t epoch = 0;
-  std::shared_ptr<token::Module> module;
+  std::weak_ptr<token::Module> module;
   CK_SLOT_ID slot = 0;
 };
 
@@ -51,8 +52,14 @@ class SessionPool {
     std::unique_ptr<token::Session> session_;
   };
 
-  // Borrow gives a session of the source's epoch. Unavailable: none came free until the deadline.
+  // Borrow gives a session of the source's epoch. Unavailable: none came free until the deadline,
+  // or the pool is drained (CKR_SESSION_CLOSED).
   Result<Lease> Borrow(const SessionSource& source, Clock::time_point deadline);
+
+  // Drain lends no session any more until Refill, waits for those that are lent and closes them
+  // all. False: some were still lent at the deadline; it stays drained.
+  bool Drain(Clock::time_point deadline);
+  void Refill();
 
   // CloseIdle closes every session that is not lent.
   void CloseIdle();
@@ -76,6 +83,7 @@ class SessionPool {
   std::vector<Idle> idle_;
   unsigned lent_ = 0;
   unsigned limit_;
+  bool drained_ = false;
   Watchdog& watchdog_;
 };
 

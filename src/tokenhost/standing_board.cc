@@ -7,6 +7,11 @@
 namespace keybroker::tokenhost {
 namespace {
 
+// IsPassing is true for a state that ends by itself soon.
+bool IsPassing(wire::TokenState state) {
+  return state == wire::TokenState::kStarting || state == wire::TokenState::kLent;
+}
+
 std::string Describe(const std::string& token, const Standing& standing) {
   std::string text =
       "token \"" + token + "\" is " + std::string(wire::TokenStateName(standing.state));
@@ -24,8 +29,7 @@ StandingPtr StandingBoard::Now() const {
 
 StandingPtr StandingBoard::Started(Clock::time_point deadline) const {
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, deadline,
-                      [this] { return abandoned_ || now_->state != wire::TokenState::kStarting; });
+  changed_.wait_until(lock, deadline, [this] { return abandoned_ || !IsPassing(now_->state); });
   return now_;
 }
 
@@ -42,7 +46,8 @@ void StandingBoard::Post(Standing standing) {
                     before->keys->generation() == next->keys->generation();
   if (same) return;
   const std::string text = Describe(token_, *next);
-  Log(next->ready() ? LogLevel::kNotice : LogLevel::kError, text);
+  const bool wanted = next->ready() || next->state == wire::TokenState::kLent;
+  Log(wanted ? LogLevel::kNotice : LogLevel::kError, text);
   ipc::Notify("STATUS=" + text);
 }
 

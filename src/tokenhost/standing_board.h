@@ -19,7 +19,8 @@ class StandingBoard {
 
   StandingPtr Now() const;
 
-  // Started gives the Standing once it is no longer kStarting, or the present one at the deadline.
+  // Started gives the Standing once it is neither kStarting nor kLent, or the present one at the
+  // deadline.
   StandingPtr Started(Clock::time_point deadline) const;
 
   // Post makes standing the present one, and logs a change of state or detail once.

@@ -56,7 +56,7 @@ void TokenKeeper::Start(std::function<void()> attempted) {
 void TokenKeeper::Run() {
   {
     const std::lock_guard lock(work_);
-    Attempt();
+    if (!lent_) Attempt();
   }
   if (attempted_) attempted_();
   milliseconds backoff = kFirstRetry;
@@ -91,7 +91,7 @@ void TokenKeeper::RefreshSoon() { Wake(true); }
 
 void TokenKeeper::Refresh(Clock::time_point asked) {
   const std::lock_guard lock(work_);
-  if (listed_ > asked) return;
+  if (lent_ || listed_ > asked) return;
   if (board_.Now()->ready()) {
     ListAndPost();
   } else {
@@ -167,16 +167,57 @@ void TokenKeeper::Recover(const StandingPtr& seen, Recovery recovery, const Erro
 
 void TokenKeeper::Unlock(Secret pin) {
   const std::lock_guard lock(work_);
+  if (lent_) return;
   // While it is logged in nothing can prove this PIN: it must not take the place of its source's.
   if (board_.Now()->ready() && link_.HasPinSource()) pin = Secret();
   if (auto status = link_.Unlock(std::move(pin)); !status) return PostFailure(status.error());
   if (!board_.Now()->ready()) Attempt();
 }
 
+Status TokenKeeper::BeginLoan(const std::string& borrower, Clock::time_point deadline) {
+  std::unique_lock lock(work_);
+  if (!returned_.wait_until(lock, deadline, [this] { return !lent_; })) {
+    return Fail(Unavailable("another command has the token", CKR_FUNCTION_CANCELED));
+  }
+  lent_ = true;
+  Standing standing;
+  standing.state = TokenState::kLent;
+  standing.detail = "in use by " + borrower + "; it is taken back when that ends";
+  standing.keys = board_.Now()->keys;
+  FillToken(standing);
+  board_.Post(std::move(standing));
+  return {};
+}
+
+Result<TokenKeeper::Loan> TokenKeeper::Lend(const std::string& borrower,
+                                            Clock::time_point deadline) {
+  KB_TRY(BeginLoan(borrower, deadline));
+  Loan loan(*this);
+  // Not under the lock: a signature that wants its own login still needs it to end.
+  if (!pool_.Drain(deadline)) {
+    return Fail(Unavailable("the token is still signing", CKR_FUNCTION_CANCELED));
+  }
+  const std::lock_guard lock(work_);
+  link_.Drop();
+  return loan;
+}
+
+void TokenKeeper::TakeBack() {
+  {
+    const std::lock_guard lock(work_);
+    lent_ = false;
+    pool_.Refill();
+    Attempt();
+    if (!board_.Now()->ready()) Wake(false);  // the keeper's thread goes on trying
+  }
+  returned_.notify_one();
+}
+
 Result<std::vector<uint8_t>> TokenKeeper::SignAuthenticated(
     const token::Session& session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism,
     const std::optional<token::PssParameters>& pss, token::Bytes data) {
   const std::lock_guard lock(work_);
+  if (lent_) return Fail(Unavailable("the token was let go of", CKR_SESSION_CLOSED));
   return link_.SignAuthenticated(session, key, mechanism, pss, data);
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "keybroker/token/config.h"
 #include "tokenhost/recovery.h"
@@ -46,6 +47,25 @@ class TokenKeeper {
   // Unlock lifts the PIN guard and logs in (token_link.h).
   void Unlock(Secret pin);
 
+  // Loan is the time for which the token is let go of; it is taken back when the Loan ends.
+  class Loan {
+   public:
+    explicit Loan(TokenKeeper& keeper) : keeper_(&keeper) {}
+    Loan(Loan&& other) noexcept : keeper_(std::exchange(other.keeper_, nullptr)) {}
+    Loan& operator=(Loan&&) = delete;
+    ~Loan() {
+      if (keeper_ != nullptr) keeper_->TakeBack();
+    }
+
+   private:
+    TokenKeeper* keeper_;
+  };
+
+  // Lend finishes the signatures in hand and gives up sessions, login and module, so that another
+  // process can use a token that admits one. borrower is told to whoever asks how the token stands.
+  // One Loan at a time. Unavailable: an earlier one, or a signature, lasted until the deadline.
+  Result<Loan> Lend(const std::string& borrower, Clock::time_point deadline);
+
   // SignAuthenticated is TokenLink's, in turn with every other login.
   Result<std::vector<uint8_t>> SignAuthenticated(const token::Session& session,
                                                  CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism,
@@ -54,6 +74,8 @@ class TokenKeeper {
 
  private:
   void Run();
+  void TakeBack();
+  Status BeginLoan(const std::string& borrower, Clock::time_point deadline);
   void Attempt();
   void ListAndPost();
   void PostFailure(const LinkFailure& failure);
@@ -66,6 +88,8 @@ class TokenKeeper {
 
   std::mutex work_;  // held during vendor calls
   TokenLink link_;
+  bool lent_ = false;  // to an operator's command: no vendor call until it is back
+  std::condition_variable returned_;
   uint64_t epoch_ = 0;
   Clock::time_point listed_{};  // when the last reading of the keys began
 

@@ -20,6 +20,8 @@ bool IsKnown(MessageType type) {
     case MessageType::kTokenStatusReply:
     case MessageType::kUnlockRequest:
     case MessageType::kUnlockReply:
+    case MessageType::kBorrowRequest:
+    case MessageType::kBorrowReply:
       return true;
   }
   return false;

@@ -16,6 +16,8 @@ std::string_view TokenStateName(TokenState state) {
       return "absent";
     case TokenState::kFailed:
       return "failed";
+    case TokenState::kLent:
+      return "lent";
   }
   return "unknown";
 }
@@ -44,7 +46,7 @@ std::optional<TokenStatus> DecodeTokenStatus(Bytes bytes) {
   message.model = AsText(body.Var8(kMaxName));
   message.detail = AsText(body.Var16(kMaxDetail));
   const bool known = state >= static_cast<uint8_t>(TokenState::kStarting) &&
-                     state <= static_cast<uint8_t>(TokenState::kFailed);
+                     state <= static_cast<uint8_t>(TokenState::kLent);
   if (!body.Done() || !known) return std::nullopt;
   return message;
 }

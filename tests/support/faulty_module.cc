@@ -8,6 +8,9 @@
 //                 again goes on where the crashed one stopped.
 // KB_FAULTY_WRITE_PROTECTED
 //                 when set, the token says CKF_WRITE_PROTECTED and refuses whatever writes
+// KB_FAULTY_ONE_PROCESS
+//                 file whose lock C_Initialize takes and C_Finalize gives up, as a token that
+//                 admits one process at a time; CKR_DEVICE_ERROR while another process has it
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -101,9 +104,33 @@ CK_RV Fault(const char* function) {
   return static_cast<CK_RV>(std::stoul(action));
 }
 
+// admitted is the lock that this process holds; -1: none, or the token admits everybody.
+int admitted = -1;
+
+bool Admit() {
+  const char* path = ::getenv("KB_FAULTY_ONE_PROCESS");
+  if (path == nullptr || admitted >= 0) return true;
+  admitted = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (admitted >= 0 && ::flock(admitted, LOCK_EX | LOCK_NB) == 0) return true;
+  ::close(admitted);
+  admitted = -1;
+  return false;
+}
+
 CK_RV Initialize(void* arguments) {
   const CK_RV rv = Fault("C_Initialize");
+  if (rv == CKR_OK && !Admit()) {
+    LogCall("one process too many");
+    return CKR_DEVICE_ERROR;
+  }
   return rv != CKR_OK ? rv : real->C_Initialize(arguments);
+}
+
+CK_RV Finalize(void* reserved) {
+  const CK_RV rv = real->C_Finalize(reserved);
+  if (admitted >= 0) ::close(admitted);
+  admitted = -1;
+  return rv;
 }
 
 bool IsWriteProtected() { return ::getenv("KB_FAULTY_WRITE_PROTECTED") != nullptr; }
@@ -165,6 +192,7 @@ extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUN
   }
   faulty = *real;
   faulty.C_Initialize = Initialize;
+  faulty.C_Finalize = Finalize;
   faulty.C_GetFunctionList = C_GetFunctionList;
   faulty.C_GetTokenInfo = GetTokenInfo;
   faulty.C_InitToken = InitToken;

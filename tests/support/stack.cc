@@ -84,6 +84,7 @@ Status Stack::MakeDirectories() {
   for (const char* each : {"etc", "run", "state", "token", "token/tokens", "ca"}) {
     fs::create_directory(directory_ / each);
   }
+  fs::copy(KB_SOURCE_DIR "/tokens", directory_ / "profiles");
   KB_TRY(WriteFile(
       directory_ / "token/softhsm2.conf",
       "directories.tokendir = " + (directory_ / "token/tokens").string() + "\nlog.level = ERROR\n",
@@ -96,7 +97,7 @@ Status Stack::MakeDirectories() {
   }
   std::string settings = "[paths]\nruntime_dir = \"" + (directory_ / "run").string() +
                          "\"\nstate_dir = \"" + (directory_ / "state").string() +
-                         "\"\nprofiles_dir = \"" KB_SOURCE_DIR "/tokens\"\n";
+                         "\"\nprofiles_dir = \"" + (directory_ / "profiles").string() + "\"\n";
   if (!IsRoot()) {
     settings += "[users]\nbroker_user = \"" + Me() + "\"\ntoken_user = \"" + Me() + "\"\n";
   }
@@ -105,14 +106,47 @@ Status Stack::MakeDirectories() {
 
 Status Stack::MakeToken(const StackOptions& options) {
   KB_TRY(Expect({"setup"}));
-  return options.token == StackToken::kNss ? MakeNss() : MakeSoftHsm();
+  switch (options.token) {
+    case StackToken::kNss:
+      return MakeNss();
+    case StackToken::kOneProcess:
+      return MakeOneProcess();
+    case StackToken::kSoftHsm:
+      break;
+  }
+  return MakeSoftHsm();
 }
 
 Status Stack::MakeSoftHsm() {
-  KB_TRY(Expect({"token", "add", kTokenName, "--module", SoftHsmPath(), "--label", "stack",
-                 "--profile", "softhsm2", "--env",
-                 "SOFTHSM2_CONF=" + (directory_ / "token/softhsm2.conf").string(), "--pin-file",
-                 directory_ / "token/pin"}));
+  return AddSoftHsm({"--module", SoftHsmPath(), "--profile", "softhsm2"});
+}
+
+Status Stack::MakeOneProcess() {
+  std::string profile = ReadAll(KB_SOURCE_DIR "/tokens/softhsm2.toml");
+  const std::string several = "several_processes = true";
+  const size_t at = profile.find(several);
+  if (at == std::string::npos) return Fail(NotFound("softhsm2.toml has no several_processes"));
+  profile.replace(at, several.size(), "several_processes = false");
+  KB_TRY(WriteFile(directory_ / "profiles/one-process.toml", profile, 0644));
+  KB_TRY(WriteFile(faulty_log(), "", 0666));
+  KB_TRY(GiveToTokenUser(faulty_log()));
+  return AddSoftHsm({"--module", FaultyModulePath(), "--profile", "one-process", "--env",
+                     "KB_FAULTY_LOG=" + faulty_log().string(), "--env",
+                     "KB_FAULTY_ONE_PROCESS=" + (directory_ / "token/softhsm2.conf").string()});
+}
+
+Status Stack::AddSoftHsm(const Arguments& arguments) {
+  Arguments add = {"token",
+                   "add",
+                   kTokenName,
+                   "--label",
+                   "stack",
+                   "--env",
+                   "SOFTHSM2_CONF=" + (directory_ / "token/softhsm2.conf").string(),
+                   "--pin-file",
+                   directory_ / "token/pin"};
+  add.insert(add.end(), arguments.begin(), arguments.end());
+  KB_TRY(Expect(add));
   return Expect({"token", "init", kTokenName, "--so-pin-file", directory_ / "so-pin", "--pin-file",
                  pin_file(), "--yes"});
 }
@@ -281,5 +315,6 @@ fs::path Stack::ModulePath() { return KB_BUILD_DIR "/lib/libkeybroker-pkcs11.so"
 fs::path Stack::EnginePath() { return KB_BUILD_DIR "/lib/engines-3/keybroker.so"; }
 fs::path Stack::Program(const std::string& name) { return fs::path(KB_BUILD_DIR "/bin") / name; }
 fs::path Stack::SoftHsmPath() { return SoftHsmModule(); }
+fs::path Stack::FaultyModulePath() { return ModulePath().parent_path() / "faulty_module.so"; }
 
 }  // namespace keybroker::test

@@ -28,8 +28,9 @@ struct StackListener {
   bool bound = true;  // false: no binding, so it may do nothing
 };
 
-// StackToken is the software token that a Stack keeps its keys on.
-enum class StackToken { kSoftHsm, kNss };
+// StackToken is the software token that a Stack keeps its keys on: kOneProcess is SoftHSM behind a
+// module that admits one process at a time (faulty_module.cc), with a profile that says so.
+enum class StackToken { kSoftHsm, kNss, kOneProcess };
 
 struct StackOptions {
   StackToken token = StackToken::kSoftHsm;
@@ -93,12 +94,18 @@ class Stack {
   static std::filesystem::path EnginePath();
   static std::filesystem::path Program(const std::string& name);
   static std::filesystem::path SoftHsmPath();
+  static std::filesystem::path FaultyModulePath();
+
+  // faulty_log is where the module of kOneProcess writes what is called.
+  std::filesystem::path faulty_log() const { return directory_ / "token/calls"; }
 
  private:
   Stack() = default;
   Status MakeDirectories();
   Status MakeToken(const StackOptions& options);
   Status MakeSoftHsm();
+  Status MakeOneProcess();
+  Status AddSoftHsm(const Arguments& arguments);
   Status MakeNss();
   Status MakeKeys(const StackOptions& options);
   Status MakeCertificates();

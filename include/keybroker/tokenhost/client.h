@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
+#include "keybroker/base/unique_fd.h"
 #include "keybroker/config/settings.h"
 #include "keybroker/wire/token_admin.h"
 
@@ -34,5 +36,21 @@ Result<TokenReport> AskTokenStatus(const config::Settings& settings, std::string
 // not. Denied: the caller is neither root nor the token user.
 Result<TokenReport> UnlockToken(const config::Settings& settings, std::string_view name,
                                 Secret pin);
+
+// TokenLoan is the time for which a tokenhost has let go of its token. It ends with this object, or
+// with this process: the tokenhost then takes the token back.
+class TokenLoan {
+ public:
+  explicit TokenLoan(UniqueFd connection) : connection_(std::move(connection)) {}
+
+ private:
+  UniqueFd connection_;
+};
+
+// BorrowToken has the tokenhost of token name let go of it, for a token that admits one process at
+// a time. Signatures wait meanwhile, so hold it for the token's work only. Unavailable: no
+// tokenhost runs, or another command has the token. Denied: the caller is neither root nor the
+// token user.
+Result<TokenLoan> BorrowToken(const config::Settings& settings, std::string_view name);
 
 }  // namespace keybroker::tokenhost

@@ -42,6 +42,8 @@ enum class MessageType : uint16_t {
   kTokenStatusReply = 33,
   kUnlockRequest = 34,
   kUnlockReply = 35,
+  kBorrowRequest = 36,
+  kBorrowReply = 37,
 };
 
 // Header starts every message. Layout, 12 bytes: type u16, version u16 (0 in Hello, HelloReply and

@@ -15,6 +15,7 @@ enum class TokenState : uint8_t {
   kLocked = 3,    // the PIN guard forbids a login, or no PIN is known: token unlock
   kAbsent = 4,    // no such token in any slot of the module
   kFailed = 5,    // the module or token answers with errors
+  kLent = 6,      // let go of for an operator's command, and taken back when that ends
 };
 
 // TokenStateName is the state's word in logs, status and --json, such as "ready" or "locked".
@@ -22,7 +23,10 @@ std::string_view TokenStateName(TokenState state);
 
 // A TokenStatusRequest has an empty body.
 
-// TokenStatus answers it, and an Unlock. Body: state u8, pid u32, catalogue generation u64, keys
+// A BorrowRequest has an empty body too: the tokenhost lets go of the token until the connection
+// ends. Answered by a TokenStatus with type kBorrowReply; in kLent the token is free.
+
+// TokenStatus answers them, and an Unlock. Body: state u8, pid u32, catalogue generation u64, keys
 // u32, then var8 each: label, serial, model; and var16: what is wrong and what to do, at most
 // kMaxDetail bytes, of which Encode writes no more (never a secret).
 struct TokenStatus {

@@ -23,11 +23,13 @@ TEST(PeerRights, LetOnlyTheBrokerAskForSignatures) {
   }
 }
 
-TEST(PeerRights, LetOnlyRootAndTheTokenUserUnlock) {
-  EXPECT_TRUE(kRights.May(0, MessageType::kUnlockRequest));
-  EXPECT_TRUE(kRights.May(kToken, MessageType::kUnlockRequest));
-  EXPECT_FALSE(kRights.May(kBroker, MessageType::kUnlockRequest));
-  EXPECT_FALSE(kRights.May(1000, MessageType::kUnlockRequest));
+TEST(PeerRights, LetOnlyRootAndTheTokenUserUnlockAndBorrow) {
+  for (const auto type : {MessageType::kUnlockRequest, MessageType::kBorrowRequest}) {
+    EXPECT_TRUE(kRights.May(0, type));
+    EXPECT_TRUE(kRights.May(kToken, type));
+    EXPECT_FALSE(kRights.May(kBroker, type));
+    EXPECT_FALSE(kRights.May(1000, type));
+  }
 }
 
 TEST(PeerRights, LetAllThreeAskForTheStatus) {

@@ -63,6 +63,7 @@ class TestHost {
   const config::Settings& settings() const { return settings_; }
   const std::filesystem::path& dir() const { return dir_.path(); }
   uid_t broker_uid() const { return broker_uid_; }
+  uid_t token_uid() const { return broker_uid_ == kBrokerUid ? kTokenUid : broker_uid_; }
 
   // AwaitState asks for the status until it says so, with a generous deadline; the last report.
   TokenReport AwaitState(wire::TokenState state);

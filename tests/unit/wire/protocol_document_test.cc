@@ -189,7 +189,9 @@ TEST(ProtocolDocument, GivesEveryMessageItsNumber) {
                                 number(MessageType::kTokenStatusRequest, "TokenStatusRequest"),
                                 number(MessageType::kTokenStatusReply, "TokenStatusReply"),
                                 number(MessageType::kUnlockRequest, "UnlockRequest"),
-                                number(MessageType::kUnlockReply, "UnlockReply")));
+                                number(MessageType::kUnlockReply, "UnlockReply"),
+                                number(MessageType::kBorrowRequest, "BorrowRequest"),
+                                number(MessageType::kBorrowReply, "BorrowReply")));
 }
 
 TEST(ProtocolDocument, ListsExactlyTheTypesThatTheDecoderKnows) {
