@@ -23,6 +23,7 @@ inline constexpr uint64_t kMaxSequence = uint64_t{1} << 62;
 
 // The action of a record that accounts for what a crash left behind (docs/audit-format.md).
 inline constexpr std::string_view kRecovered = "recovered";
+inline constexpr std::string_view kContinues = "continues";  // record 1 after a Rotate
 
 // TornDetail is the detail of the record that accounts for size torn bytes.
 std::string TornDetail(uint64_t size, const Hash& hash);

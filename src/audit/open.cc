@@ -9,6 +9,7 @@
 #include "audit/line.h"
 #include "audit/tail.h"
 #include "keybroker/audit/log.h"
+#include "keybroker/base/file.h"
 
 namespace keybroker::audit {
 namespace {
@@ -22,16 +23,6 @@ Result<UniqueFd> OpenRegular(const std::filesystem::path& path, int flags, uint6
   if (!S_ISREG(info.st_mode)) return Fail(Malformed(path.string() + " is not a regular file"));
   *size = static_cast<uint64_t>(info.st_size);
   return fd;
-}
-
-// A new file's name is on the disk only when its directory is.
-Status SyncDirectory(const std::filesystem::path& file) {
-  const auto directory = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) {
-    return Fail(SystemError("cannot sync the directory " + directory.string(), errno));
-  }
-  return {};
 }
 
 Event RecoveredEvent(std::string_view detail) {
@@ -77,7 +68,7 @@ Result<Log> Log::Open(const std::filesystem::path& file) {
   uint64_t head_size = 0;
   KB_ASSIGN(log.head_file_, OpenRegular(HeadPath(file), 0, &head_size));
   KB_ASSIGN(log.hasher_, Hasher::Make());
-  if (log.size_ == 0 || head_size == 0) KB_TRY(SyncDirectory(file));
+  if (log.size_ == 0 || head_size == 0) KB_TRY(SyncDirectoryOf(file));
   KB_TRY(log.Recover());
   return log;
 }

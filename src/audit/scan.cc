@@ -87,6 +87,7 @@ void Scanner::AddRecord(const Line& line) {
   if (line.sequence > scan_.highest) scan_.highest = line.sequence;
   if (scan_.first_time.empty()) scan_.first_time = line.time;
   scan_.last_time = line.time;
+  if (line.sequence == 1 && line.action == kContinues) scan_.continues = line.detail;
   if (known_ != nullptr && known_->sequence == line.sequence && known_->hash == line.hash) {
     scan_.known_seen = true;
   }

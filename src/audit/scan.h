@@ -37,6 +37,7 @@ struct Scan {
   uint64_t highest = 0;  // record number
   std::string first_time;
   std::string last_time;
+  std::string continues;    // the detail of record 1 where its action is "continues"
   bool known_seen = false;  // a record with the known number and hash
   bool overflow = false;    // more breaks than are worth listing
 };

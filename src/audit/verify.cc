@@ -114,7 +114,7 @@ Result<std::optional<Head>> ReadBoth(int log, const std::filesystem::path& file,
 
 }  // namespace
 
-Result<Report> Verify(const std::filesystem::path& file, const Head* known) {
+Result<Report> Verify(const std::filesystem::path& file, const Head* known, KnownHead where) {
   KB_ASSIGN(const UniqueFd fd, OpenToRead(file));
   KB_ASSIGN(const auto lines, Hasher::Make());
   KB_ASSIGN(const auto torn, Hasher::Make());
@@ -126,7 +126,9 @@ Result<Report> Verify(const std::filesystem::path& file, const Head* known) {
   report.records = scan.records;
   report.first_time = scan.first_time;
   report.last_time = scan.last_time;
-  report.findings = Judge(scan, head, known, &report.head);
+  report.continues = scan.continues;
+  report.known_seen = scan.known_seen;
+  report.findings = Judge(scan, head, where == KnownHead::kIsHere ? known : nullptr, &report.head);
   return report;
 }
 

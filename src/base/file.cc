@@ -59,15 +59,16 @@ Status WriteAll(int fd, std::string_view content, const std::string& name) {
   return {};
 }
 
-Status SyncDirectory(const std::filesystem::path& directory) {
+}  // namespace
+
+Status SyncDirectoryOf(const std::filesystem::path& file) {
+  const auto directory = DirectoryOf(file);
   UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) {
     return Fail(SystemError("cannot sync the directory " + directory.string(), errno));
   }
   return {};
 }
-
-}  // namespace
 
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size) {
   struct stat info {};
@@ -181,7 +182,7 @@ Status StagedFile::Publish(Overwrite overwrite) {
   }
   if (refuse) ::unlink(beside_.c_str());
   beside_.clear();
-  return SyncDirectory(DirectoryOf(path_));
+  return SyncDirectoryOf(path_);
 }
 
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content, mode_t mode,

@@ -40,6 +40,7 @@ Auditor::Auditor(audit::Log log, const config::Settings& settings)
     : signatures_(settings.signatures),
       on_failure_(settings.on_failure),
       path_(settings.BrokerAudit()),
+      max_size_(settings.rotate_mib << 20),
       book_(std::move(log)) {}
 
 bool Auditor::Append(Book& book, const audit::Event& event) {
@@ -150,6 +151,17 @@ void Auditor::Recover(Book& book) {
   Log(LogLevel::kNotice, "the audit log can be written again");
 }
 
+void Auditor::Rotate(Book& book) {
+  if (max_size_ == 0 || book.log.size() < max_size_ || failing_.load()) return;
+  const Status status = book.log.Rotate();
+  if (status) {
+    Log(LogLevel::kNotice, "the audit log was full; a new one has begun beside the old");
+  } else if (!book.rotation_failed) {
+    LogError("the audit log is too long, but no new one can be begun; it goes on", status.error());
+  }
+  book.rotation_failed = !status;
+}
+
 void Auditor::Tick() {
   // The slow part of a sync, away from the lock that every signature takes.
   if (const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)); fd) {
@@ -162,6 +174,7 @@ void Auditor::Tick() {
     const Status synced = book.log.Sync();
     if (!synced && !failing_.exchange(true))
       LogError("the audit log cannot be synced", synced.error());
+    Rotate(book);
   });
 }
 

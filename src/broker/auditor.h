@@ -59,7 +59,8 @@ class Auditor {
   // Note records what is not about a request, such as "start".
   void Note(std::string_view action, std::string_view detail);
 
-  // Tick is called about once a second: it writes the sums, tries again what failed, and syncs.
+  // Tick is called about once a second: it writes the sums, tries again what failed, syncs, and
+  // begins a new log where this one has grown too long.
   void Tick();
 
   struct State {
@@ -83,6 +84,7 @@ class Auditor {
     std::map<Sum, uint64_t> sums;
     std::map<std::string, unsigned, std::less<>> refusals_this_second;  // by listener
     uint64_t unrecorded = 0;
+    bool rotation_failed = false;  // said once
   };
 
   Auditor(audit::Log log, const config::Settings& settings);
@@ -91,10 +93,12 @@ class Auditor {
   void AddToSums(Book& book, std::string_view action, const Deed& deed);
   void WriteSums(Book& book);
   void Recover(Book& book);
+  void Rotate(Book& book);
 
   const config::SignatureAudit signatures_;
   const config::AuditFailure on_failure_;
   const std::filesystem::path path_;
+  const uint64_t max_size_;  // bytes; 0: no end
   std::atomic<bool> failing_{false};
   mutable Guarded<Book> book_;
 };

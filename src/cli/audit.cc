@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "cli/commands.h"
@@ -90,6 +91,55 @@ Result<audit::Head> ParseHead(const std::string& text) {
   return head;
 }
 
+std::string HeadText(const audit::Report& report) {
+  return std::to_string(report.head.sequence) + ":" + Hex(report.head.hash);
+}
+
+// AddReport tells of one file's chain in text and JSON.
+Json AddReport(const std::filesystem::path& file, const audit::Report& report, Answer& answer) {
+  const bool good = report.findings.empty();
+  answer.good = answer.good && good;
+  Json json{{"file", file.string()},         {"good", good},
+            {"records", report.records},     {"first_time", report.first_time},
+            {"last_time", report.last_time}, {"head", HeadText(report)},
+            {"findings", Json::array()}};
+  answer.text += file.string() + ": " + std::to_string(report.records) + " records, " +
+                 (good ? "the chain holds" : "the chain is broken") + "\n";
+  for (const auto& finding : report.findings) {
+    json["findings"].push_back(
+        {{"line", finding.line}, {"sequence", finding.sequence}, {"text", finding.text}});
+    answer.text += "  line " + std::to_string(finding.line) + ": " + finding.text + "\n";
+  }
+  return json;
+}
+
+// CheckLink holds what a file's record 1 says of the one before it to that file; older is null
+// where that is not here.
+void CheckLink(const std::filesystem::path& file, const audit::Report& report,
+               const std::filesystem::path& older_file, const audit::Report* older, Json& json,
+               Answer& answer) {
+  if (report.continues.empty()) {
+    if (older == nullptr) return;
+    answer.notes.push_back(file.string() + " does not say that it continues " +
+                           older_file.string() +
+                           ": a crash while one gave way to the other, or "
+                           "a chain that was begun by hand");
+    return;
+  }
+  const std::string name = report.continues.substr(0, report.continues.find(' '));
+  if (older == nullptr || older_file.filename() != name) {
+    answer.notes.push_back("what came before " + file.string() + " is in " + name +
+                           ", which is not here");
+  } else if (report.continues != audit::LinkText(older_file, older->head)) {
+    const std::string text =
+        "changed: this file says that " + name + " ended with another record than it does";
+    answer.good = false;
+    json["good"] = false;
+    json["findings"].push_back({{"line", 1}, {"sequence", 1}, {"text", text}});
+    answer.text += "  line 1: " + text + "\n";
+  }
+}
+
 Result<Answer> AuditVerify(const Invocation& invocation, const AuditOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto file, LogFile(settings, options.log));
@@ -97,22 +147,30 @@ Result<Answer> AuditVerify(const Invocation& invocation, const AuditOptions& opt
   if (!options.head.empty()) {
     KB_ASSIGN(known, ParseHead(options.head));
   }
-  KB_ASSIGN(const auto report, audit::Verify(file, options.head.empty() ? nullptr : &known));
-  const std::string head = std::to_string(report.head.sequence) + ":" + Hex(report.head.hash);
   Answer answer;
-  answer.good = report.findings.empty();
-  answer.json = {{"file", file.string()},         {"good", answer.good},
-                 {"records", report.records},     {"first_time", report.first_time},
-                 {"last_time", report.last_time}, {"head", head},
-                 {"findings", Json::array()}};
-  answer.text = file.string() + ": " + std::to_string(report.records) + " records, " +
-                (answer.good ? "the chain holds" : "the chain is broken") + "\n";
-  for (const auto& finding : report.findings) {
-    answer.json["findings"].push_back(
-        {{"line", finding.line}, {"sequence", finding.sequence}, {"text", finding.text}});
-    answer.text += "  line " + std::to_string(finding.line) + ": " + finding.text + "\n";
+  Json older = Json::array();
+  auto files = audit::OlderFiles(file);
+  files.push_back(file);
+  std::filesystem::path before_file;
+  std::optional<audit::Report> before;
+  Json last;
+  bool head_seen = options.head.empty();
+  for (const auto& each : files) {
+    const bool newest = each == file;
+    KB_ASSIGN(auto report,
+              audit::Verify(each, head_seen ? nullptr : &known,
+                            newest ? audit::KnownHead::kIsHere : audit::KnownHead::kMayBeLater));
+    head_seen = head_seen || report.known_seen;
+    last = AddReport(each, report, answer);
+    CheckLink(each, report, before_file, before ? &*before : nullptr, last, answer);
+    if (!newest) older.push_back(last);
+    before_file = each;
+    before = std::move(report);
   }
-  answer.text += "head " + head + "\n(keep it elsewhere, and give it as --head next time)";
+  answer.json = std::move(last);
+  answer.json["older"] = std::move(older);
+  answer.text +=
+      "head " + HeadText(*before) + "\n(keep it elsewhere, and give it as --head next time)";
   return answer;
 }
 

@@ -71,6 +71,11 @@ signatures = "each"
 # "refuse": none without a record. "continue": TLS goes on, with a warning in the broker's log.
 # Warning: with "continue" a full disk hides what was signed.
 on_failure = "refuse"
+
+# How many MiB the broker's audit log grows to, 0 to 1000, before it is moved to audit.log.TIME and a
+# new one begins that names it; 0: it grows for ever. Nothing deletes the older ones: `keybroker audit
+# verify` checks all that are there, so move them away when they are kept elsewhere.
+rotate_mib = 256
 )";
 }
 

@@ -68,6 +68,7 @@ void ReadAudit(const TomlSection& audit, Settings* settings) {
   settings->signatures = each ? SignatureAudit::kEach : SignatureAudit::kPerSecond;
   const bool refuse = audit.Choice("on_failure", "refuse", {"refuse", "continue"}) == "refuse";
   settings->on_failure = refuse ? AuditFailure::kRefuse : AuditFailure::kContinue;
+  settings->rotate_mib = static_cast<uint64_t>(audit.Integer("rotate_mib", 256, 0, 1000));
 }
 
 }  // namespace

@@ -36,4 +36,9 @@ std::unique_ptr<Backend> MakeNssBackend();
 std::unique_ptr<Backend> MakeBrokerBackend();       // SoftHSM behind tokenhost, broker and module
 std::unique_ptr<Backend> MakeBrokerOnNssBackend();  // NSS softoken behind them
 
+// Shared gives the backend that make makes, the same one to all tests of a process that follow each
+// other on it: a whole stack for every test was most of the suite's time. The last one is gone
+// before main returns.
+Backend& Shared(std::unique_ptr<Backend> (*make)());
+
 }  // namespace keybroker::contract

@@ -26,7 +26,7 @@ struct Kind {
 class TokenContract : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    backend_ = GetParam().make();
+    backend_ = &Shared(GetParam().make);
     api_ = &backend_->api();
     ASSERT_EQ(
         api_->C_OpenSession(backend_->slot(), CKF_SERIAL_SESSION, nullptr, nullptr, &session_),
@@ -96,7 +96,7 @@ class TokenContract : public testing::TestWithParam<Kind> {
     return rows;
   }
 
-  std::unique_ptr<Backend> backend_;
+  Backend* backend_ = nullptr;
   const CK_FUNCTION_LIST* api_ = nullptr;
   CK_SESSION_HANDLE session_ = CK_INVALID_HANDLE;
 };

@@ -26,7 +26,7 @@ void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 class RefusalContract : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    backend_ = GetParam().make();
+    backend_ = &Shared(GetParam().make);
     api_ = &backend_->api();
     ASSERT_EQ(
         api_->C_OpenSession(backend_->slot(), CKF_SERIAL_SESSION, nullptr, nullptr, &session_),
@@ -74,7 +74,7 @@ class RefusalContract : public testing::TestWithParam<Kind> {
     EXPECT_TRUE(VerifiesEcdsa(backend_->keys()[1].spki, digest, signature_));
   }
 
-  std::unique_ptr<Backend> backend_;
+  Backend* backend_ = nullptr;
   const CK_FUNCTION_LIST* api_ = nullptr;
   CK_SESSION_HANDLE session_ = CK_INVALID_HANDLE;
   CK_OBJECT_HANDLE rsa_ = CK_INVALID_HANDLE;

@@ -38,7 +38,14 @@ class Log {
   // Sync puts everything on disk (fdatasync of log, then head).
   Status Sync();
 
+  // Rotate moves the chain, log and head file, to FILE.TIME (UTC, as 20261126T120000Z) and begins a
+  // new one, whose record 1 names that file and its Head. On failure the old chain goes on.
+  Status Rotate();
+
   const Head& head() const { return head_; }
+
+  // size is the log's, in bytes.
+  uint64_t size() const { return size_; }
 
  private:
   Log() = default;
@@ -70,11 +77,24 @@ struct Report {
   Head head;
   std::string first_time;
   std::string last_time;
+  std::string continues;  // what record 1 says comes before it: "NAME NUMBER:HASH"; empty: nothing
+  bool known_seen = false;  // the known Head is in it
   std::vector<Finding> findings;
 };
 
+// KnownHead says whether the known Head must be in the file, or may be in a later one.
+enum class KnownHead { kIsHere, kMayBeLater };
+
 // Verify reads a chain and its head file, and optionally a Head known from elsewhere (printed by
 // an earlier verify), and reports every break. Fails only when the file cannot be read.
-Result<Report> Verify(const std::filesystem::path& file, const Head* known = nullptr);
+Result<Report> Verify(const std::filesystem::path& file, const Head* known = nullptr,
+                      KnownHead where = KnownHead::kIsHere);
+
+// OlderFiles are the chains that Rotate moved away from file, oldest first.
+std::vector<std::filesystem::path> OlderFiles(const std::filesystem::path& file);
+
+// LinkText is how record 1 of a chain names the one before it: the file's name and its newest
+// record, "audit.log.20261126T120000Z 1042:6f1e...".
+std::string LinkText(const std::filesystem::path& older, const Head& head);
 
 }  // namespace keybroker::audit

@@ -29,6 +29,10 @@ struct FileOwner {
 };
 
 // Overwrite says what WriteFileAtomically does with a file that is already there.
+// SyncDirectoryOf puts the names beside file on the disk: a new or renamed file's name is there
+// only when its directory is.
+Status SyncDirectoryOf(const std::filesystem::path& file);
+
 enum class Overwrite { kReplace, kRefuse };
 
 // StagedFile is a file written beside its final name and synced: whatever can fail for want of room

@@ -44,6 +44,7 @@ struct Settings {
   // [audit]
   SignatureAudit signatures = SignatureAudit::kEach;
   AuditFailure on_failure = AuditFailure::kRefuse;
+  uint64_t rotate_mib = 256;  // a longer broker's log is moved away; 0: never
 
   // Where things are; every program agrees on these.
   std::filesystem::path AdminSocket() const { return runtime_dir / "admin.socket"; }

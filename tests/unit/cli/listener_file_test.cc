@@ -96,7 +96,7 @@ TEST(Layout, RefusesALinkInADirectorysPlace) {
 }
 
 TEST(Layout, GivesADirectoryAwayOnlyWhereRootAloneWrites) {
-  if (::geteuid() != 0) return;  // nobody else can give anything away
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: nobody else can give anything away";
   keybroker::test::TempDir dir;
   ASSERT_EQ(::chmod(dir.path().c_str(), 0755), 0);
   ASSERT_TRUE(MakeDirectory(dir / "ours", "nobody", 0700).has_value());

@@ -17,15 +17,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// As root the child becomes token_user: "nobody" is on every host.
-config::Settings SomeSettings() {
-  config::Settings settings;
-  settings.token_user = "nobody";
-  return settings;
-}
+// As root the child becomes this user, who is on every host.
+const std::string kUser = "nobody";
 
-TEST(TokenChild, RunsAsTheTokenUserInAProcessOfItsOwn) {
-  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+TEST(TokenChild, RunsAsTheUserInAProcessOfItsOwn) {
+  const auto json = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
     return Json{{"uid", ::getuid()}, {"pid", ::getpid()}};
   });
   ASSERT_TRUE(json.has_value()) << json.error().detail;
@@ -44,7 +40,7 @@ TEST(TokenChild, HasNoTerminalAndNothingThatTheCommandOpened) {
   const UniqueFd terminal(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
   const UniqueFd before(::dup(STDERR_FILENO));
   ::dup2(terminal.get(), STDERR_FILENO);
-  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+  const auto json = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
     int open = 0;
     for (int fd = 3; fd < 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
     const UniqueFd tty(::open("/dev/tty", O_RDWR | O_CLOEXEC));
@@ -70,21 +66,21 @@ TEST(TokenChild, GetsTheSecretsInTheirOrder) {
   const auto first = Secret::CopyFrom("first");
   const auto second = Secret::CopyFrom("second, which is longer");
   ASSERT_TRUE(first && second);
-  const auto json = RunAsTokenUser(SomeSettings(), {&*first, &*second},
-                                   [](const std::vector<Secret>& secrets) -> Result<Json> {
-                                     Json texts = Json::array();
-                                     for (const Secret& secret : secrets) {
-                                       const auto bytes = secret.Expose();
-                                       texts.push_back(std::string(bytes.begin(), bytes.end()));
-                                     }
-                                     return texts;
-                                   });
+  const auto json =
+      RunAsUser(kUser, {&*first, &*second}, [](const std::vector<Secret>& secrets) -> Result<Json> {
+        Json texts = Json::array();
+        for (const Secret& secret : secrets) {
+          const auto bytes = secret.Expose();
+          texts.push_back(std::string(bytes.begin(), bytes.end()));
+        }
+        return texts;
+      });
   ASSERT_TRUE(json.has_value()) << json.error().detail;
   EXPECT_EQ(*json, Json({"first", "second, which is longer"}));
 }
 
 TEST(TokenChild, HandsItsErrorOn) {
-  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+  const auto json = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
     return Fail(Denied("the PIN is wrong", 0xa0));
   });
   ASSERT_FALSE(json.has_value());
@@ -94,7 +90,7 @@ TEST(TokenChild, HandsItsErrorOn) {
 }
 
 TEST(TokenChild, ThatCrashesIsAnError) {
-  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
+  const auto json = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
     ::raise(SIGKILL);
     return Json();
   });
@@ -104,33 +100,29 @@ TEST(TokenChild, ThatCrashesIsAnError) {
 }
 
 TEST(TokenChild, ThatSaysNothingIsAnError) {
-  const auto json =
-      RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> { ::_exit(0); });
+  const auto json = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> { ::_exit(0); });
   ASSERT_FALSE(json.has_value());
   EXPECT_THAT(json.error().detail, HasSubstr("does not parse"));
 }
 
 TEST(TokenChild, ThatThrowsIsAnError) {
-  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
-    throw std::runtime_error("out of paper");
-  });
+  const auto json = RunAsUser(
+      kUser, {}, [](const auto&) -> Result<Json> { throw std::runtime_error("out of paper"); });
   ASSERT_FALSE(json.has_value());
   EXPECT_EQ(json.error().code, ErrorCode::kInternal);
   EXPECT_EQ(json.error().detail, "out of paper");
 }
 
 TEST(TokenChild, AnswersOfAnySizeCome) {
-  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
-    return Json(std::string(1 << 20, 'x'));
-  });
+  const auto json = RunAsUser(
+      kUser, {}, [](const auto&) -> Result<Json> { return Json(std::string(1 << 20, 'x')); });
   ASSERT_TRUE(json.has_value()) << json.error().detail;
   EXPECT_EQ(json->get<std::string>().size(), size_t{1} << 20);
 }
 
 TEST(TokenChild, AnswersWithoutEndAreRefused) {
-  const auto json = RunAsTokenUser(SomeSettings(), {}, [](const auto&) -> Result<Json> {
-    return Json(std::string(17 << 20, 'x'));
-  });
+  const auto json = RunAsUser(
+      kUser, {}, [](const auto&) -> Result<Json> { return Json(std::string(17 << 20, 'x')); });
   ASSERT_FALSE(json.has_value());
   EXPECT_THAT(json.error().detail, HasSubstr("too long"));
 }

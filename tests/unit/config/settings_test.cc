@@ -61,11 +61,11 @@ TEST(Settings, DefaultTextHasEveryOptionWithACommentAbove) {
     }
     above = line;
   }
-  EXPECT_THAT(options, ::testing::ElementsAre("runtime_dir", "state_dir", "listeners_dir",
-                                              "tokens_dir", "current_file", "profiles_dir",
-                                              "broker_user", "token_user", "admin_group", "workers",
-                                              "max_connections", "request_deadline_ms",
-                                              "unavailable_budget_ms", "signatures", "on_failure"));
+  EXPECT_THAT(options, ::testing::ElementsAre(
+                           "runtime_dir", "state_dir", "listeners_dir", "tokens_dir",
+                           "current_file", "profiles_dir", "broker_user", "token_user",
+                           "admin_group", "workers", "max_connections", "request_deadline_ms",
+                           "unavailable_budget_ms", "signatures", "on_failure", "rotate_mib"));
   // Each of them is read: any other value changes something or is refused.
   for (const std::string& option : options) {
     std::string other = text;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "keybroker/audit/log.h"
 #include "unit/cli/program/host.h"
 
 namespace keybroker::cli::test {
@@ -103,6 +104,37 @@ TEST_F(AuditCommand, VerifyFindsAWholeTailRemovedByAHeadKeptElsewhere) {
   Text({"listener", "remove", "pop3", "--yes"});
   EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
   EXPECT_EQ(Run({"audit", "verify", "--log", "operator", "--head", head}).status, 1);
+}
+
+// What was rotated away is checked too, and that each file names the one before it as it is.
+TEST_F(AuditCommand, VerifyChecksTheOlderFilesToo) {
+  const std::string early = Answer({"audit", "verify", "--log", "operator"})["head"];
+  {
+    auto log = audit::Log::Open(File(kLog));
+    ASSERT_TRUE(log) << log.error().detail;
+    ASSERT_TRUE(log->Rotate());
+  }
+  Text({"listener", "remove", "pop3", "--yes"});
+  const Json answer = Answer({"audit", "verify", "--log", "operator", "--head", early});
+  EXPECT_EQ(answer["good"], true) << "a head of an older file is known";
+  ASSERT_EQ(answer["older"].size(), 1U);
+  EXPECT_EQ(answer["older"][0]["good"], true);
+  EXPECT_EQ(answer["older"][0]["head"], early);
+
+  // The end cut off an older file, its head file made to agree: the newer file knows better.
+  const std::filesystem::path older = answer["older"][0]["file"].get<std::string>();
+  const std::string text = Read(older);
+  std::filesystem::remove(older.native() + ".head");
+  Write(older, text.substr(0, text.rfind('\n', text.size() - 2) + 1), 0600);
+  ASSERT_TRUE(audit::Log::Open(older));  // writes a head file, and a record that says so
+  const auto cut = Run({"audit", "verify", "--log", "operator"});
+  EXPECT_EQ(cut.status, 1);
+  EXPECT_THAT(cut.out, HasSubstr("ended with another record than it does"));
+
+  std::filesystem::remove(older);
+  const auto archived = Run({"audit", "verify", "--log", "operator"});
+  EXPECT_EQ(archived.status, 0);
+  EXPECT_THAT(archived.err, HasSubstr(older.filename().string() + ", which is not here"));
 }
 
 TEST_F(AuditCommand, SaysWhatIsNoLogAndNoHead) {

@@ -126,7 +126,7 @@ TEST_F(TokenCommand, RefusesAPinFileThatOthersCanRead) {
 }
 
 TEST_F(TokenCommand, NamesTheUserWhoseThePinFileMustBe) {
-  if (::geteuid() != 0) return;  // it takes root to give a file away
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a file away";
   InitToken();
   Write("token/pin", std::string(kPin) + "\n", 0600);
   ASSERT_EQ(::chown(File("token/pin").c_str(), 0, 0), 0);
