@@ -106,6 +106,31 @@ TEST_F(Audit, RecordsEachSignatureWithWhoAndWhat) {
   ExpectTheChainHolds();
 }
 
+// No signature is lost between one file and the next.
+TEST_F(Audit, BeginsANewLogWhereTheOldOneIsFull) {
+  Set("audit", "rotate_mib = 1");
+  Start();
+  BrokerClient client = ClientOf("https");
+  uint64_t signatures = 0;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (audit::OlderFiles(File()).empty() && std::chrono::steady_clock::now() < deadline) {
+    ASSERT_EQ(SignOnce(client).signature.size(), 64U);
+    ++signatures;
+  }
+  Stop();
+  const auto older = audit::OlderFiles(File());
+  ASSERT_EQ(older.size(), 1U);
+  EXPECT_GE(std::filesystem::file_size(older.front()), uint64_t{1} << 20);
+  const auto before = audit::Verify(older.front());
+  const auto now = audit::Verify(File());
+  ASSERT_TRUE(before && now);
+  EXPECT_TRUE(before->findings.empty());
+  EXPECT_EQ(now->continues, audit::LinkText(older.front(), before->head));
+  ExpectTheChainHolds();
+  // Beside the signatures: start, continues, stop.
+  EXPECT_EQ(before->records + now->records, signatures + 3);
+}
+
 TEST_F(Audit, SumsSignaturesPerSecondWhenToldTo) {
   Set("audit", "signatures = \"per-second\"");
   Start();
