@@ -19,6 +19,7 @@ struct ListenerState {
 
   const std::string name;
   std::atomic<uint32_t> connections{0};
+  std::atomic<uint64_t> messages{0};  // of any kind, answered or not
   std::atomic<uint64_t> signatures{0};
   std::atomic<uint64_t> denied{0};
   std::atomic<uint64_t> failed{0};        // permitted, but the token or its host did not sign

@@ -59,6 +59,7 @@ Json ListenerJson(const ListenerState& state, const View& view) {
           {"sockets", sockets},
           {"users", view.setup().policy.users},
           {"connections", state.connections.load()},
+          {"messages", state.messages.load()},
           {"signatures", state.signatures.load()},
           {"denied", state.denied.load()},
           {"failed", state.failed.load()},

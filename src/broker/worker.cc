@@ -93,7 +93,11 @@ void Worker::Refuse(Acceptor& acceptor) {
 
 void Worker::Serve(Connection& connection) {
   if (connection.doomed.load(std::memory_order_acquire)) return End(connection, Turn::kClose);
-  End(connection, TryHandle(connection, ipc::Receive(connection.fd.get(), receive_)));
+  const ipc::Received received = ipc::Receive(connection.fd.get(), receive_);
+  if (received.kind == ipc::Received::Kind::kMessage) {
+    connection.listener->messages.fetch_add(1, std::memory_order_relaxed);
+  }
+  End(connection, TryHandle(connection, received));
 }
 
 void Worker::End(Connection& connection, Turn turn) {

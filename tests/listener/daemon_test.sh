@@ -12,7 +12,7 @@ build=$(realpath -- "$1")
 server=$2
 variant=${3-}
 lib=$(realpath -- "$(dirname -- "$0")")/lib
-for part in base stack handshakes audit loop snippets server checks faults bad_input; do
+for part in base stack handshakes audit loop snippets server checks messages faults bad_input; do
   # shellcheck source=/dev/null
   source "$lib/$part.sh"
 done
@@ -50,6 +50,7 @@ main() {
   prepare_more
   start_server
   check_handshakes
+  check_message_cost
   check_by_command
   check_identity
   check_nothing_secret

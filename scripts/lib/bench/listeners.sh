@@ -18,12 +18,12 @@ source "$here/lib/listeners.sh"
 # shellcheck source=scripts/lib/bench/listener_ways.sh
 source "$here/lib/bench/listener_ways.sh"
 
-p11_kit_pid='' tracer='' measuring=''
+p11_kit_pid='' measuring=''
 started=()
 clean_up() {
   local status=$? dir child
   trap - EXIT INT TERM
-  for child in $tracer $measuring; do kill "$child" 2>/dev/null || true; done
+  for child in $measuring; do kill "$child" 2>/dev/null || true; done
   for dir in "${started[@]}"; do stop_listener "$dir"; done
   if [[ -n $p11_kit_pid ]]; then
     kill "$p11_kit_pid" 2>/dev/null || true
@@ -93,34 +93,18 @@ server_cpu() { "$here/lib/bench/server_cpu.py" --ca "$STACK_DIR/ca/root.pem" --n
 
 figures=$BENCH/figures.txt
 
-# Messages: what the broker receives at the listener's socket, connect and catalogue included. A file for each
-# thread, for in one the lines of two would be mixed.
-readonly TRACED=20
-count_messages() {
-  local server=$1 type=$2 broker trace=$BENCH/trace/$1-$2
-  mkdir -p "$BENCH/trace"
-  broker=$(stack_child keybrokerd)
-  strace -ff -qq -yy -e trace=recvmsg,recvmmsg,recvfrom -o "$trace" -p "$broker" 2>"$trace.log" &
-  tracer=$!
-  # strace has attached when the kernel says who traces.
-  until traced "$broker"; do
-    kill -0 "$tracer" 2>/dev/null || return 0
-    brief_pause
-  done
-  server_cpu --slices 1 "$(target keybroker "$server" "$type" "$TRACED")" >/dev/null
-  kill "$tracer"
-  wait "$tracer" 2>/dev/null || true
-  tracer=''
-  printf 'messages %s-%s {"received": %d, "handshakes": %d}\n' "$server" "$type" \
-    "$(cat "$trace".* | grep -c "\"$STACK_SOCKETS/$server/.* = [1-9]")" "$TRACED" >>"$figures"
+# Messages: what the broker receives at the listener's socket, connect and catalogue included.
+readonly COUNTED=20
+messages() {
+  keybroker --json status | python3 -c 'import json, sys
+print(next(l["messages"] for l in json.load(sys.stdin)["listeners"] if l["name"] == sys.argv[1]))' "$1"
 }
-
-# traced PID: whether all of its threads are.
-traced() {
-  local status
-  for status in "/proc/$1/task"/*/status; do
-    grep -q "^TracerPid:.[1-9]" "$status" || return 1
-  done
+count_messages() {
+  local server=$1 type=$2 before
+  before=$(messages "$server")
+  server_cpu --slices 1 "$(target keybroker "$server" "$type" "$COUNTED")" >/dev/null
+  printf 'messages %s-%s {"received": %d, "handshakes": %d}\n' "$server" "$type" \
+    $(($(messages "$server") - before)) "$COUNTED" >>"$figures"
 }
 
 stack_prepare "$BENCH"

@@ -13,6 +13,8 @@
 #   away_says       what is then in its log
 #   silent_says     all that its log says, whatever is wrong with the key
 #   handshake_says  what is in its log when it cannot reach the broker in a handshake; empty: nothing
+#   each_costs      the messages that a connection may cost where each has a process of its own; empty: a
+#                   warm process takes one
 #   after_outage    a function: what its operator has to do after the broker was away
 #   prepare_more, extra_checks    functions: before it starts; what only this server is tested for
 #   second, second_signer, second_targets    when it serves a second listener, its name and the same of it
@@ -32,6 +34,7 @@
 readonly base_port=${KB_LISTENER_PORT:-24500}
 jail='' one_key=no ports_take_turns=no second='' second_signer='' library=openssl type=rsa
 second_targets=()
+each_costs=''
 without_broker=fails away_says='keybroker engine::broker away' silent_says=''
 handshake_says='keybroker engine::broker away'
 after_outage() { :; }

@@ -6,7 +6,7 @@ kind=dovecot users=(dovenull) signer=dovenull without_broker=recovers
 second=pop3 second_signer=dovenull service_count=1 pop3_user=dovenull
 # A new process takes a connection of its service's first port, also when it was started for the other: on
 # a busy machine a loop at the first starves one at the second, whatever key there is.
-if [[ $variant == each ]]; then ports_take_turns=yes; fi
+if [[ $variant == each ]]; then ports_take_turns=yes each_costs=3; fi
 if [[ $variant == pooled ]]; then
   # A number, for the user is made when the server starts.
   second_signer=4711 service_count=0 pop3_user=kb-pop3

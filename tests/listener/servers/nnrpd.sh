@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # INN's nnrpd: a process for each connection loads its one key and signs as news.
-kind=nnrpd users=(news) signer=news without_broker=recovers one_key=yes type=${type:-rsa}
+kind=nnrpd users=(news) signer=news without_broker=recovers each_costs=3 one_key=yes type=${type:-rsa}
 # Whatever is wrong; `keybroker listener check` knows more.
 silent_says='unable to get private key from' away_says='unable to get private key from'
 targets=("nnrpd-$variant:$base_port:$([[ $variant == implicit ]] && echo nntps || echo nntp):$type")
