@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/token_gate.h"
+#include "broker/unknown_keys.h"
 #include "broker/view.h"
 #include "keybroker/base/hex.h"
 
@@ -39,7 +40,8 @@ std::vector<KnownKey> Gather(const std::vector<TokenKeys>& tokens,
 
 // MarkCurrent decides for the keys of one name and type.
 void MarkCurrent(const NameAndType& of, const std::vector<KnownKey*>& keys,
-                 const policy::CurrentKeys& current, std::vector<std::string>& warnings) {
+                 const policy::CurrentKeys& current, const std::string& unknown,
+                 std::vector<std::string>& warnings) {
   const auto named = current.ids.find(of);
   if (named == current.ids.end()) {
     if (keys.size() == 1) {
@@ -57,8 +59,10 @@ void MarkCurrent(const NameAndType& of, const std::vector<KnownKey*>& keys,
   if (found != keys.end()) {
     (*found)->current = true;
   } else {
-    warnings.push_back("current.toml names " + named->second + " as the " + Described(of) +
-                       ", which is on no token");
+    const std::string what =
+        "current.toml names " + named->second + " as the " + Described(of) + ", which is ";
+    warnings.push_back(
+        what + (unknown.empty() ? "on no token" : "on no token that can be read; " + unknown));
   }
 }
 
@@ -70,14 +74,12 @@ std::vector<KnownKey> AllKeys(const std::vector<TokenKeys>& tokens,
   std::vector<KnownKey> keys = Gather(tokens, warnings);
   std::map<NameAndType, std::vector<KnownKey*>> by_name;
   for (KnownKey& known : keys) by_name[{known.key->name, known.key->type}].push_back(&known);
-  const bool all_there = std::all_of(tokens.begin(), tokens.end(), [](const TokenKeys& token) {
-    return token.catalogue != nullptr;
-  });
+  const std::string unknown = WhyKeysAreUnknown(tokens);
   for (const auto& [of, id] : current.ids) {
-    // A token that has not answered yet is another warning than a key that is gone.
-    if (!by_name.contains(of) && all_there) by_name[of];
+    // A token that was not read yet, or is locked, is another warning than a key that is gone.
+    if (!by_name.contains(of) && unknown.empty()) by_name[of];
   }
-  for (const auto& [of, group] : by_name) MarkCurrent(of, group, current, warnings);
+  for (const auto& [of, group] : by_name) MarkCurrent(of, group, current, unknown, warnings);
   std::sort(keys.begin(), keys.end(), [](const KnownKey& a, const KnownKey& b) {
     return std::tie(a.key->name, a.key->type, b.current, a.key->id) <
            std::tie(b.key->name, b.key->type, a.current, b.key->id);

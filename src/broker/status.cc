@@ -7,6 +7,7 @@
 
 #include "broker/clock.h"
 #include "broker/token_gate.h"
+#include "broker/unknown_keys.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
@@ -86,6 +87,7 @@ Json TokenJson(const TokenKeys& token) {
           {"serial", report.serial},
           {"model", report.model},
           {"detail", report.detail},
+          {"keys_unknown", WhyKeysAreUnknown(token)},
           {"keys", token.catalogue ? token.catalogue->keys.size() : 0}};
 }
 
@@ -99,35 +101,6 @@ Json KeyJson(const KnownKey& known, const Snapshot& snapshot) {
           {"current", known.current},
           {"certificate", !key.certificate.empty()},
           {"mechanisms", MechanismNames(key.mechanisms)}};
-}
-
-std::string ListenerNames(const Snapshot& snapshot) {
-  std::string names;
-  for (const auto& listener : snapshot.listeners) {
-    names += (names.empty() ? "" : ", ") + listener->name;
-  }
-  return names.empty() ? "none" : names;
-}
-
-// AwayText: what a token holds that does not answer is not known.
-std::string AwayText(const Snapshot& snapshot) {
-  std::string names;
-  for (const TokenKeys& token : snapshot.tokens) {
-    if (!token.catalogue || token.gate->unreachable()) names += " " + token.gate->name();
-  }
-  return names.empty() ? "" : " (not known of the tokens that are away:" + names + ")";
-}
-
-// FindFacts looks for a key of the name that the mechanism could go with; any type if none does.
-const TokenKey* FindKey(const Snapshot& snapshot, std::string_view name,
-                        const cryptoki::SignMechanism* mechanism) {
-  const TokenKey* any = nullptr;
-  for (const KnownKey& known : snapshot.keys) {
-    if (known.key->name != name) continue;
-    if (mechanism == nullptr || known.key->type == mechanism->key_type) return known.key;
-    if (any == nullptr) any = known.key;
-  }
-  return any;
 }
 
 }  // namespace
@@ -150,41 +123,6 @@ std::string StatusText(const Snapshot& snapshot, const Auditor::State& audit, ui
   status["warnings"] = snapshot.warnings;
   if (!audit.writing) status["warnings"].push_back("the audit log cannot be written");
   return Dump(status);
-}
-
-Result<std::string> WhyText(const Snapshot& snapshot, const wire::AdminRequest& request) {
-  if (request.argument_count != 3) {
-    return Fail(Malformed("why needs a listener, a key name and a mechanism"));
-  }
-  const std::string_view listener = request.arguments[0];
-  const std::string_view key_name = request.arguments[1];
-  const std::string_view mechanism_name = request.arguments[2];
-  const auto found =
-      std::find_if(snapshot.configuration.listeners.begin(), snapshot.configuration.listeners.end(),
-                   [&](const auto& setup) { return setup->policy.name == listener; });
-  if (found == snapshot.configuration.listeners.end()) {
-    return Fail(NotFound("there is no listener \"" + std::string(listener) +
-                         "\"; there is: " + ListenerNames(snapshot)));
-  }
-  const policy::Listener& of = (*found)->policy;
-  const cryptoki::SignMechanism* mechanism = cryptoki::FindSignMechanism(mechanism_name);
-  const CK_MECHANISM_TYPE type =
-      mechanism == nullptr ? CK_UNAVAILABLE_INFORMATION : mechanism->type;
-  const TokenKey* key = FindKey(snapshot, key_name, mechanism);
-  const policy::KeyFacts facts =
-      key == nullptr ? policy::KeyFacts{} : policy::KeyFacts{key->name, key->type, key->bits};
-  const auto reason = policy::DecideMechanism(of, key == nullptr ? nullptr : &facts, type);
-  const bool no_key = key == nullptr && reason == policy::Reason::kKeyNotBound;
-  Json why = {{"listener", listener},
-              {"key", key_name},
-              {"mechanism", mechanism_name},
-              {"granted", reason == policy::Reason::kGranted},
-              {"decision", policy::ReasonName(reason)},
-              {"rv", cryptoki::RvName(policy::ReasonRv(reason))},
-              {"key_on_token", key != nullptr},
-              {"text", no_key ? policy::ExplainNoKey(of, key_name) + AwayText(snapshot)
-                              : policy::Explain(reason, of, key_name, type)}};
-  return Dump(why);
 }
 
 std::string ReloadText(const Snapshot& snapshot, const std::vector<std::string>& silent_tokens) {

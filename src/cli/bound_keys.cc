@@ -26,8 +26,9 @@ Error NothingBound(const policy::Listener& listener, const std::string& key) {
 
 Error NoSuchKey(const policy::Listener& listener, const std::string& names) {
   return NotFound("the listener \"" + listener.name + "\" is bound to " + names +
-                  ", and keybroker knows no such key: `keybroker key generate` makes one, "
-                  "`keybroker key current` makes one that is on the token known");
+                  ", and keybroker knows no such key: `keybroker key current` makes one that is on "
+                  "the token known (`keybroker key list` shows them), `keybroker key generate` "
+                  "makes one where there is none");
 }
 
 }  // namespace

@@ -20,6 +20,18 @@ bool IsOnToken(const Json& broker_status, const std::string& id) {
                      [&](const Json& key) { return GetText(key, "id") == id; });
 }
 
+// KeysUnknown says why it is not known whether a key is on a token; empty: it is known.
+std::string KeysUnknown(const Json& broker_status) {
+  std::string text;
+  const auto tokens = broker_status.find("tokens");
+  if (tokens == broker_status.end() || !tokens->is_array()) return text;
+  for (const Json& token : *tokens) {
+    const std::string why = GetText(token, "keys_unknown");
+    if (!why.empty()) text += (text.empty() ? "" : "; ") + why;
+  }
+  return text;
+}
+
 // TypeOption: a name may have a key of each type, and a command of its own for each.
 std::string TypeOption(cryptoki::KeyType type) {
   return " --type " + std::string(cryptoki::KeyTypeName(type));
@@ -57,7 +69,7 @@ void ExamineCertificate(const std::string& subject, const std::string& which,
 }
 
 void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys& current,
-                     Diagnosis& diagnosis) {
+                     const std::string& unknown, Diagnosis& diagnosis) {
   const auto names = ListenerNames(settings);
   if (!names) return;
   for (const std::string& name : *names) {
@@ -71,10 +83,11 @@ void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys
           });
       if (known) continue;
       const std::string type = binding.type ? TypeOption(*binding.type) : std::string();
-      diagnosis.Warn("listener " + name,
-                     "it is bound to " + binding.key +
-                         ", and keybroker made no such key: `keybroker key generate " +
-                         binding.key + type + "`");
+      const std::string remedy = unknown.empty()
+                                     ? "`keybroker key generate " + binding.key + type + "`"
+                                     : "a token may hold one that was made elsewhere; " + unknown;
+      diagnosis.Warn("listener " + name, "it is bound to " + binding.key +
+                                             ", and keybroker made no such key: " + remedy);
     }
   }
 }
@@ -88,20 +101,26 @@ void ExamineKeys(const config::Settings& settings, const Json& broker_status, in
     diagnosis.Wrong("keys", current.error().detail);
     return;
   }
+  const std::string unknown = KeysUnknown(broker_status);
   for (const auto& [entry, id] : current->ids) {
     const auto& [name, type] = entry;
     const std::string subject =
         "key " + name + " (" + std::string(cryptoki::KeyTypeName(type)) + ")";
     if (broker_status.is_object() && !IsOnToken(broker_status, id)) {
-      diagnosis.Wrong(subject, "the current key " + id +
-                                   " is on no token that the broker sees: "
-                                   "`keybroker key list`, or restore it");
-      continue;
+      if (!unknown.empty()) {
+        diagnosis.Warn(subject,
+                       "whether the current key " + id + " is there is not known: " + unknown);
+      } else {
+        diagnosis.Wrong(subject, "the current key " + id +
+                                     " is on no token that the broker sees: "
+                                     "`keybroker key list`, or restore it");
+        continue;
+      }
     }
     ExamineCertificate(subject, name + TypeOption(type), ChainFile(settings, name, type, id), now,
                        diagnosis);
   }
-  ExamineBindings(settings, *current, diagnosis);
+  ExamineBindings(settings, *current, unknown, diagnosis);
 }
 
 }  // namespace keybroker::cli

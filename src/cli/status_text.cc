@@ -37,21 +37,31 @@ std::string Tokens(const Json& status) {
   return Columns(rows) + details;
 }
 
-std::string KeyNames(const Json& listener) {
+// AreKnown: a token that cannot be read may hold what a listener lacks.
+bool AreKnown(const Json& status) {
+  for (const Json& token : List(status, "tokens")) {
+    if (!GetText(token, "keys_unknown").empty()) return false;
+  }
+  return true;
+}
+
+std::string KeyNames(const Json& listener, bool known) {
   std::string text;
   for (const Json& key : List(listener, "keys")) {
     text += (text.empty() ? "" : ", ") + GetText(key, "name") + " (" + GetText(key, "type") +
-            (GetBool(key, "current") ? ")" : ", older)");
+            (GetBool(key, "current") ? ")" : ", not current)");
   }
-  return text.empty() ? "none" : text;
+  if (!text.empty()) return text;
+  return known || List(listener, "bindings").empty() ? "none" : "unknown";
 }
 
 std::string Listeners(const Json& status) {
   Rows rows{{"LISTENER", "CONNECTIONS", "SIGNATURES", "DENIED", "FAILED", "KEYS"}};
+  const bool known = AreKnown(status);
   for (const Json& listener : List(status, "listeners")) {
     rows.push_back({GetText(listener, "name"), Number(listener, "connections"),
                     Number(listener, "signatures"), Number(listener, "denied"),
-                    Number(listener, "failed"), KeyNames(listener)});
+                    Number(listener, "failed"), KeyNames(listener, known)});
   }
   return rows.size() == 1 ? "" : "\n" + Columns(rows);
 }

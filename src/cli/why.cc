@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,18 +20,42 @@ struct WhyOptions {
   std::string mechanism;
 };
 
-// KnownKey stands in for the token's word: every key that keybroker made is in current.toml.
+bool IsBoundTo(const policy::Listener& listener, const std::string& key, cryptoki::KeyType type) {
+  return std::any_of(listener.bindings.begin(), listener.bindings.end(),
+                     [&](const policy::Binding& binding) {
+                       return binding.key == key && (!binding.type || *binding.type == type);
+                     });
+}
+
+// KnownKey stands in for the token's word: every key that keybroker made is in current.toml. A key
+// that is bound comes before one that the mechanism goes with, as in the broker.
 std::optional<policy::KeyFacts> KnownKey(const policy::CurrentKeys& current,
+                                         const policy::Listener& listener,
                                          const WhyOptions& options,
                                          const cryptoki::SignMechanism* mechanism) {
-  std::optional<policy::KeyFacts> any;
+  std::optional<policy::KeyFacts> best;
+  int best_fit = -1;
   for (const auto& [entry, id] : current.ids) {
     if (entry.first != options.key) continue;
-    const policy::KeyFacts facts{options.key, entry.second, 0};
-    if (mechanism == nullptr || mechanism->key_type == entry.second) return facts;
-    any = facts;
+    const bool goes = mechanism == nullptr || mechanism->key_type == entry.second;
+    const int fit = (IsBoundTo(listener, options.key, entry.second) ? 2 : 0) + (goes ? 1 : 0);
+    if (fit <= best_fit) continue;
+    best = policy::KeyFacts{options.key, entry.second, 0};
+    best_fit = fit;
   }
-  return any;
+  return best;
+}
+
+// NoKeyInFiles: a token may hold what the files do not know.
+std::string NoKeyInFiles(const policy::Listener& listener, const std::string& key) {
+  const bool bound = IsBoundTo(listener, key, cryptoki::KeyType::kRsa) ||
+                     IsBoundTo(listener, key, cryptoki::KeyType::kEc);
+  return "keybroker's files name no key \"" + key +
+         "\", and what the tokens hold is not known while no broker runs: `keybroker key list` "
+         "shows it" +
+         (bound ? ""
+                : "; nor is listener \"" + listener.name +
+                      "\" bound to it: keybroker listener bind " + listener.name + " " + key);
 }
 
 // Named puts what was typed in the place of the name that an unknown mechanism has not got.
@@ -56,13 +81,13 @@ Result<Answer> FromFiles(const config::Settings& settings, const WhyOptions& opt
   KB_ASSIGN(const auto listener, LoadListener(settings, options.listener));
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   const auto* mechanism = cryptoki::FindSignMechanism(options.mechanism);
-  const auto facts = KnownKey(current, options, mechanism);
+  const auto facts = KnownKey(current, listener, options, mechanism);
   const CK_MECHANISM_TYPE type =
       mechanism == nullptr ? CK_UNAVAILABLE_INFORMATION : mechanism->type;
   const auto reason = policy::DecideMechanism(listener, facts ? &*facts : nullptr, type);
   const bool no_key = !facts && reason == policy::Reason::kKeyNotBound;
   Answer answer =
-      MakeAnswer(no_key ? policy::ExplainNoKey(listener, options.key)
+      MakeAnswer(no_key ? NoKeyInFiles(listener, options.key)
                         : Named(policy::Explain(reason, listener, options.key, type), options),
                  {{"listener", options.listener},
                   {"key", options.key},

@@ -54,6 +54,21 @@ CK_RV ReasonRv(Reason reason) {
   return CKR_GENERAL_ERROR;
 }
 
+namespace {
+
+// OtherTypes: a binding that names the key, but of a type that no token holds.
+std::string OtherTypes(const Listener& listener, std::string_view key_name) {
+  std::string types;
+  for (const Binding& binding : listener.bindings) {
+    if (binding.key != key_name || !binding.type) continue;
+    types += (types.empty() ? "" : " and ") + std::string(cryptoki::KeyTypeName(*binding.type));
+  }
+  return types.empty() ? ""
+                       : " (it is bound to the " + types + " key of that name, which is not there)";
+}
+
+}  // namespace
+
 std::string ExplainNoKey(const Listener& listener, std::string_view key_name) {
   const std::string key(key_name);
   const bool bound = std::any_of(listener.bindings.begin(), listener.bindings.end(),
@@ -78,8 +93,9 @@ std::string Explain(Reason reason, const Listener& listener, std::string_view ke
       return "the process's user is not among the users of " + who +
              "; add it to users in the listener's file if it should be";
     case Reason::kKeyNotBound:
-      return who + " has no binding for a key " + key + " that a token holds: keybroker listener " +
-             "bind " + listener.name + " " + std::string(key_name);
+      return who + " has no binding for a key " + key + " that a token holds" +
+             OtherTypes(listener, key_name) + ": keybroker listener bind " + listener.name + " " +
+             std::string(key_name);
     case Reason::kMechanismNotBound:
       return who + " has a binding for " + key + ", but " + name +
              " is not among its mechanisms; add it, or \"tls-server\", to the binding";

@@ -7,6 +7,8 @@
 namespace keybroker::cli {
 namespace {
 
+constexpr char kTokenFailed[] = "token-failed";
+
 constexpr char kUnsupported[] =
     "Its log says why. \"unsupported\" in there (unsupported key algorithm, DECODER "
     "routines::unsupported) means that it read the reference without keybroker's engine: "
@@ -18,16 +20,24 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// PolicyRefuses asks `why` for the mechanism that TLS 1.3 needs; the broker's sentence when it
-// would refuse, empty otherwise.
-std::string PolicyRefuses(const config::Settings& settings, const policy::Listener& listener,
-                          const KeyTarget& target) {
+// Refusal is the broker's own word and sentence for what it would not sign.
+struct Refusal {
+  std::string word;
+  std::string text;  // empty: it would sign
+};
+
+// PolicyRefuses asks `why` for the mechanism that TLS 1.3 needs.
+Refusal PolicyRefuses(const config::Settings& settings, const policy::Listener& listener,
+                      const KeyTarget& target) {
   const char* mechanism = target.type == cryptoki::KeyType::kRsa ? "CKM_RSA_PKCS_PSS" : "CKM_ECDSA";
   const auto text =
       broker::AskBroker(settings, wire::AdminVerb::kWhy, {listener.name, target.name, mechanism});
   if (!text) return {};
   const Json json = Json::parse(*text, nullptr, false);
-  return GetBool(json, "granted") ? std::string() : GetText(json, "text");
+  if (GetBool(json, "granted")) return {};
+  // A key that nobody could look for is no refusal of the policy's.
+  const bool unknown = GetText(json, "decision") == kTokenFailed;
+  return {unknown ? kTokenFailed : "broker-refused", GetText(json, "text")};
 }
 
 std::string TokensAway(const Json& status) {
@@ -36,7 +46,9 @@ std::string TokensAway(const Json& status) {
   if (tokens == status.end() || !tokens->is_array()) return text;
   for (const Json& token : *tokens) {
     if (GetText(token, "state") == "ready") continue;
-    text += " The token " + GetText(token, "name") + " is " + GetText(token, "state") + ".";
+    text += " The token " + GetText(token, "name") + " is " + GetText(token, "state");
+    const std::string detail = GetText(token, "detail");
+    text += (detail.empty() ? "" : ": " + detail) + ".";
   }
   return text;
 }
@@ -61,7 +73,7 @@ Verdict AskedInVain(const policy::Listener& listener, const Problem& problem,
                    "listener does not name (it names " +
                        Joined(listener.users) + ")."
                  : "could not have it signed." + TokensAway(after.status);
-  return {false, denied ? "broker-refused" : "token-failed",
+  return {false, denied ? "broker-refused" : kTokenFailed,
           text + " `keybroker audit show --last 5` shows who asked for what"};
 }
 
@@ -113,8 +125,8 @@ Verdict Explain(const config::Settings& settings, const policy::Listener& listen
   if (!after.answers && after.status.is_object()) {
     return {false, "broker-refused", problem.text + ": " + after.detail};
   }
-  if (const auto why = PolicyRefuses(settings, listener, target); !why.empty()) {
-    return {false, "broker-refused", problem.text + ": " + why};
+  if (const auto refusal = PolicyRefuses(settings, listener, target); !refusal.text.empty()) {
+    return {false, refusal.word, problem.text + ": " + refusal.text};
   }
   if (after.denied > before.denied) return AskedInVain(listener, problem, after, true);
   if (after.failed > before.failed) return AskedInVain(listener, problem, after, false);

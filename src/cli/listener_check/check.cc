@@ -19,7 +19,8 @@ std::string ServerName(const Plan& plan, const KeyTarget& target) {
   return target.name.starts_with("*.") ? "keybroker-check" + target.name.substr(1) : target.name;
 }
 
-// FindKey looks an id up among the current keys, the chains of older ones, and the broker's keys.
+// FindKey looks an id up among the current keys, the chains of other generations, and the broker's
+// keys.
 std::optional<KeyTarget> FindKey(const config::Settings& settings, const Json& status,
                                  const KeyTarget& target, const std::string& id) {
   if (const auto current = LoadCurrent(settings)) {

@@ -49,9 +49,9 @@ Verdict WrongKey(const Expected& expected, const Certificate& leaf, const std::s
                                   "listener's server. Look at its configuration");
   }
   if (known->name == expected.target.name && known->type == expected.target.type) {
-    return Wrong("older-generation", "the server signs with an older generation of the key (" + id +
-                                         ", current is " + expected.target.id_hex +
-                                         "): " + kWriteAgain);
+    return Wrong("other-generation",
+                 "the server signs with a generation of the key that is not current (" + id +
+                     ", current is " + expected.target.id_hex + "): " + kWriteAgain);
   }
   return Wrong("other-key", "the server has the key of " + Named(*known) + ", not that of " +
                                 Named(expected.target) +

@@ -32,7 +32,7 @@ struct Expected {
 };
 
 // Judge compares what a server sent, leaf first, with what it ought to: first the key, then the
-// certificate, its time and name, then the chain. The words, beside "ok": older-generation,
+// certificate, its time and name, then the chain. The words, beside "ok": other-generation,
 // other-key, expired, not-yet-valid, other-certificate, wrong-name, chain-incomplete.
 Verdict Judge(const Expected& expected, const std::vector<credential::Certificate>& served);
 

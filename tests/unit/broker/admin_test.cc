@@ -72,6 +72,76 @@ TEST_F(Admin, SaysWhyForEachDecision) {
   EXPECT_EQ(decision("nowhere.example.test", "CKM_ECDSA"), "key-not-bound");
 }
 
+TEST_F(Admin, CallsAMechanismOfTheOtherTypeThat) {
+  WriteListener("https",
+                "\n[[binding]]\nkey = \"a.example.test\"\ntype = \"ec\"\nmechanisms = "
+                "[\"tls-server\"]\n");
+  Start();
+  const auto why = Ask(AdminVerb::kWhy, {"https", "a.example.test", "CKM_RSA_PKCS_PSS"});
+  EXPECT_EQ(why.at("decision"), "mechanism-wrong-key-type");
+  EXPECT_EQ(why.at("key_on_token"), true);
+}
+
+// A token that nobody could read since its tokenhost started.
+class UnreadToken : public Admin {
+ protected:
+  void StartAs(wire::TokenState state) {
+    token_->SetKeys({});
+    token_->SetState(state);
+    WriteCurrent("[\"a.example.test\"]\nec = \"00000001\"\n");
+    Start();
+    ASSERT_TRUE(Eventually([&] {
+      return Status().at("tokens")[0].at("state") == std::string(wire::TokenStateName(state));
+    }));
+  }
+};
+
+TEST_F(UnreadToken, IsNotTakenForATokenWithoutTheKey) {
+  StartAs(wire::TokenState::kLocked);
+  const auto why = Ask(AdminVerb::kWhy, {"https", "a.example.test", "CKM_ECDSA"});
+  EXPECT_EQ(why.at("decision"), "token-failed");
+  EXPECT_EQ(why.at("granted"), false);
+  EXPECT_THAT(why.at("text").get<std::string>(),
+              testing::AllOf(HasSubstr("the token soft is locked: its keys are unknown until "
+                                       "`keybroker token unlock soft`"),
+                             testing::Not(HasSubstr("generate"))));
+  const auto status = Ask(AdminVerb::kStatus);
+  EXPECT_THAT(status.at("warnings"), ElementsAre());
+  EXPECT_THAT(status.at("tokens")[0].at("keys_unknown").get<std::string>(),
+              HasSubstr("its keys are unknown"));
+}
+
+TEST_F(UnreadToken, LeavesAMissingBindingToBeFound) {
+  StartAs(wire::TokenState::kAbsent);
+  const auto why = Ask(AdminVerb::kWhy, {"https", "b.example.test", "CKM_ECDSA"});
+  EXPECT_EQ(why.at("decision"), "key-not-bound");
+  EXPECT_THAT(why.at("text").get<std::string>(),
+              testing::AllOf(HasSubstr("keybroker listener bind https b.example.test"),
+                             HasSubstr("the token soft is absent: its keys are unknown until"),
+                             testing::Not(HasSubstr("generate"))));
+}
+
+TEST_F(UnreadToken, IsSaidOfATokenhostThatDoesNotAnswerToo) {
+  token_->Kill();
+  Start();
+  const auto why = Ask(AdminVerb::kWhy, {"https", "a.example.test", "CKM_ECDSA"});
+  EXPECT_EQ(why.at("decision"), "token-failed");
+  EXPECT_THAT(why.at("text").get<std::string>(),
+              HasSubstr("the tokenhost of the token soft does not answer: its keys are unknown"));
+}
+
+TEST_F(Admin, SaysOfAKeyThatMaySignThatItsTokenIsLockedNow) {
+  Start();
+  token_->SetState(wire::TokenState::kLocked);
+  const auto text = [&] {
+    return Ask(AdminVerb::kWhy, {"https", "a.example.test", "CKM_ECDSA"})
+        .at("text")
+        .get<std::string>();
+  };
+  EXPECT_TRUE(Eventually([&] { return text().find("token unlock soft") != std::string::npos; }))
+      << text();
+}
+
 TEST_F(Admin, NamesTheListenersThereAreWhenAskedAboutAnother) {
   Start();
   const auto why = AskBroker(LoadSettings(), AdminVerb::kWhy, {"httpd", "a.example.test", "ECDSA"});

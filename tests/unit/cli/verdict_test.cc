@@ -82,7 +82,7 @@ TEST_F(ServedCertificates, OfAnOlderGenerationSayHowToRenew) {
     return KeyTarget{kName, cryptoki::KeyType::kEc, id};
   };
   const Verdict verdict = Judge(with, {other, middle});
-  EXPECT_EQ(verdict.word, "older-generation");
+  EXPECT_EQ(verdict.word, "other-generation");
   EXPECT_THAT(verdict.text, AllOf(HasSubstr(IdOf(other_key)), HasSubstr(IdOf(leaf_key)),
                                   HasSubstr("listener config --write")));
 }

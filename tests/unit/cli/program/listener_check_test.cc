@@ -139,7 +139,7 @@ TEST_F(ListenerCheck, SaysThatTheKeyIsAnother) {
 TEST_F(ListenerCheck, SaysThatTheGenerationIsAnOlderOne) {
   SetCurrent(std::string(40, 'a'), ids_["ec"]);
   const Json json = Check(Serve(), 1, {"--type", "rsa"});
-  EXPECT_EQ(Findings(json), Words({"older-generation"}));
+  EXPECT_EQ(Findings(json), Words({"other-generation"}));
   EXPECT_THAT(FirstText(json), HasSubstr(ids_["rsa"]));
 }
 
