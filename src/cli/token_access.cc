@@ -44,7 +44,8 @@ void AddTokenOptions(const Command& command, TokenOptions& options) {
   AddPinOptions(command, options.pin);
 }
 
-Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const std::string& name) {
+Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const std::string& name,
+                                       TokenWord word) {
   if (!name.empty()) return token::LoadTokenConfig(settings, name);
   KB_ASSIGN(auto all, token::LoadTokenConfigs(settings));
   if (all.empty()) {
@@ -54,12 +55,14 @@ Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const s
   if (all.size() == 1) return std::move(all.front());
   std::string names;
   for (const auto& one : all) names += (names.empty() ? "" : ", ") + one.name;
-  return Fail(Malformed("several tokens are configured (" + names + "): say which with --token"));
+  return Fail(Malformed(
+      "several tokens are configured (" + names + "): " +
+      (word == TokenWord::kOption ? "say which with --token" : "name one after the command")));
 }
 
 Result<TokenAccess> TokenAccess::Prepare(const config::Settings& settings,
                                          const TokenOptions& options) {
-  KB_ASSIGN(auto config, ChooseToken(settings, options.token));
+  KB_ASSIGN(auto config, ChooseToken(settings, options.token, options.word));
   TokenAccess access(settings, std::move(config));
   if (options.pin.Given() || NeedsPrompt(access.config_)) {
     KB_ASSIGN(access.pin_,

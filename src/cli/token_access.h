@@ -18,9 +18,13 @@
 
 namespace keybroker::cli {
 
+// TokenWord is how a command has its token named: by --token, or by an argument of its own.
+enum class TokenWord { kOption, kArgument };
+
 // TokenOptions says which token, and where its PIN comes from.
 struct TokenOptions {
   std::string token;  // name of its file; empty: the only one there is
+  TokenWord word = TokenWord::kOption;
   PinOptions pin;
 };
 
@@ -29,7 +33,8 @@ void AddTokenOptions(const Command& command, TokenOptions& options);
 
 // ChooseToken gives the named token's configuration, or the only one's. NotFound lists what there
 // is and how to add one; Malformed when there are several and none is named.
-Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const std::string& name);
+Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const std::string& name,
+                                       TokenWord word = TokenWord::kOption);
 
 // LoggedIn is a token with its user logged in and a session, in the token's own process.
 struct LoggedIn {

@@ -74,7 +74,7 @@ Status PublishPin(const token::TokenConfig& config, StagedFile& staged) {
 
 Result<Answer> TokenChangePin(const Invocation& invocation, const ChangeOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
-  KB_ASSIGN(const auto config, ChooseToken(settings, options.name));
+  KB_ASSIGN(const auto config, ChooseToken(settings, options.name, TokenWord::kArgument));
   const std::string who = "PIN of the token \"" + config.name + "\"";
   Secret old_pin;
   const bool ask_old = options.pin.Given() || config.pin_file.empty();

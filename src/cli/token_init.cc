@@ -92,7 +92,7 @@ Error WithUser(Error error, const config::Settings& settings, const token::Token
 
 Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
-  KB_ASSIGN(const auto config, ChooseToken(settings, options.name));
+  KB_ASSIGN(const auto config, ChooseToken(settings, options.name, TokenWord::kArgument));
   if (options.overwrite) {
     KB_TRY(Confirm("This destroys every key on the token \"" + config.label + "\"", config.label,
                    options.yes));

@@ -47,6 +47,7 @@ Result<Answer> TokenProbe(const Invocation& invocation, const ProbeOptions& opti
 
 void AddTokenProbe(const Command& noun) {
   auto options = std::make_shared<ProbeOptions>();
+  options->token.word = TokenWord::kArgument;
   const Command verb = noun.Verb("probe", "measure what a token can do, with session objects only",
                                  "keybroker token probe soft -o softhsm2.toml");
   verb.OptionalArgument("NAME", options->token.token,

@@ -43,16 +43,44 @@ Result<Answer> Allow(const config::Settings& settings, const token::TokenConfig&
   return answer;
 }
 
+bool HasPinSource(const token::TokenConfig& config) {
+  return !config.pin_file.empty() || !config.pin_credential.empty();
+}
+
+// Unlocked is the answer for a token that is ready now; was_ready: and was so before, when a
+// tokenhost that is logged in has nothing to try a PIN on.
+Answer Unlocked(const token::TokenConfig& config, const tokenhost::TokenReport& report,
+                bool was_ready) {
+  const std::string token = "the token \"" + config.name + "\" is ";
+  const std::string keys = ", with " + std::to_string(report.keys) + " keys";
+  Answer answer = MakeAnswer(token + "ready" + keys, {{"name", config.name},
+                                                      {"state", wire::TokenStateName(report.state)},
+                                                      {"keys", report.keys},
+                                                      {"pin_tried", !was_ready}});
+  if (was_ready) {
+    answer.text = token + "logged in already" + keys + ": no PIN was tried" +
+                  (HasPinSource(config) ? ", right or wrong"
+                                        : ". The one given, right or wrong, is for the tokenhost's "
+                                          "next login") +
+                  "; a command whose PIN was refused may try one again";
+  }
+  if (!report.detail.empty()) answer.notes.push_back(report.detail);
+  return answer;
+}
+
 Result<Answer> TokenUnlock(const Invocation& invocation, const UnlockOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
-  KB_ASSIGN(const auto config, ChooseToken(settings, options.name));
+  KB_ASSIGN(const auto config, ChooseToken(settings, options.name, TokenWord::kArgument));
   if (options.again && options.pin.Given()) {
     return Fail(Malformed("--again tries the configured PIN: it excludes a PIN given here"));
   }
   const auto before = tokenhost::AskTokenStatus(settings, config.name);
   const bool runs = before || before.error().code != ErrorCode::kUnavailable;
+  const bool was_ready = before && before->state == wire::TokenState::kReady;
+  // Nobody is asked for what will not be tried.
+  const bool needless = was_ready && HasPinSource(config) && !options.pin.Given();
   Secret pin;
-  if (runs && !options.again) {
+  if (runs && !options.again && !needless) {
     KB_ASSIGN(pin, AskPin(options.pin, "PIN of the token \"" + config.name + "\"", false));
   }
   KB_ASSIGN(Change change, Change::Begin(settings));
@@ -68,9 +96,7 @@ Result<Answer> TokenUnlock(const Invocation& invocation, const UnlockOptions& op
     KB_TRY(change.Record(record, Fail(failed)));
     return Fail(failed);
   }
-  Answer answer = MakeAnswer(
-      "the token \"" + config.name + "\" is ready, with " + std::to_string(report.keys) + " keys",
-      {{"name", config.name}, {"state", state}, {"keys", report.keys}});
+  Answer answer = Unlocked(config, report, was_ready);
   KB_TRY(change.Done(record, answer));
   return answer;
 }

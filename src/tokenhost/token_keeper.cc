@@ -117,7 +117,11 @@ void TokenKeeper::ListAndPost() {
   Standing standing;
   standing.state = TokenState::kReady;
   FillToken(standing);
-  standing.detail = Join(keys->skipped());
+  std::vector<std::string> remarks = keys->skipped();
+  if (auto problem = link_.SourceProblem(); !problem.empty()) {
+    remarks.insert(remarks.begin(), std::move(problem));
+  }
+  standing.detail = Join(remarks);
   standing.source = {epoch_, link_.token()->module(), link_.token()->info().slot};
   standing.keys = std::move(keys);
   board_.Post(std::move(standing));

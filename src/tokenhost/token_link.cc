@@ -97,11 +97,44 @@ Status TokenLink::LogIn(token::Token& token) {
     const Watchdog::Call call(watchdog_, "C_Login", kLoginCalls);
     return token.Login(*pin_, guard);
   }();
+  NoteLogin(status);
   // The guard's own refusal has no CK_RV and tried nothing; the guard will say the same again.
   if (!status && RecoveryFor(status.error().rv) == Recovery::kWrongPin) {
     return Fail(RefusePin(std::move(status).error()));
   }
   return status;
+}
+
+void TokenLink::NoteLogin(const Status& status) {
+  if (status) opened_by_operator_ = pin_from_operator_;
+  if (pin_from_operator_) return;
+  if (status) {
+    source_fate_.clear();
+  } else if (status.error().code == ErrorCode::kDenied) {
+    source_fate_ = status.error().rv == 0 ? "was held back by the PIN guard" : "was refused";
+  }
+}
+
+std::string TokenLink::PinSource() const {
+  if (!config_.pin_file.empty()) return config_.pin_file.string();
+  return "the systemd credential \"" + config_.pin_credential + "\"";
+}
+
+std::string TokenLink::SourceProblem() const {
+  if (!opened_by_operator_ || !pin_ || !HasPinSource()) return {};
+  std::string text = "it is open by a PIN that was typed; ";
+  const auto read = token::ReadPin(config_);
+  if (!read || !*read) {
+    return text + "at its next start the tokenhost is locked again, because the PIN of " +
+           PinSource() + " cannot be read" + (read ? "" : " (" + read.error().detail + ")");
+  }
+  if ((*read)->Equals(*pin_)) return {};
+  text += "the one in " + PinSource() + " is another, which " +
+          (source_fate_.empty() ? "was not tried" : source_fate_);
+  return text +
+         ": at its next start the tokenhost tries that one, and is locked again if it is wrong. "
+         "Put "
+         "the right one there, then run `keybroker reload`";
 }
 
 Result<void, LinkFailure> TokenLink::Unlock(Secret pin) {

@@ -37,6 +37,10 @@ class TokenLink {
   // what the PIN source says now.
   Result<void, LinkFailure> Unlock(Secret pin);
 
+  // SourceProblem: the token is open by a PIN that was typed, and the PIN source does not have that
+  // one, so that the next start may find the token locked. Tries nothing. Empty: all is well.
+  std::string SourceProblem() const;
+
   // List reads the token's keys.
   Result<token::KeyList> List();
 
@@ -60,8 +64,10 @@ class TokenLink {
   Result<void, LinkFailure> FindToken(std::optional<token::Token>& found);
   Status LogIn(token::Token& token);
   Status FetchPin();
+  void NoteLogin(const Status& status);
   Result<std::shared_ptr<token::Module>> LoadModule();
   Error NoPin() const;
+  std::string PinSource() const;
 
   const token::TokenConfig config_;
   const std::filesystem::path guard_directory_;
@@ -71,7 +77,9 @@ class TokenLink {
   bool stale_ = false;  // load the module anew before the next use
   std::optional<Secret> pin_;
   bool pin_from_operator_ = false;
-  std::string pin_refused_;  // why no login is tried until Unlock; empty: it may be
+  bool opened_by_operator_ = false;  // the login that stands was made with his PIN
+  std::string source_fate_;          // what became of the source's PIN last; empty: it was right
+  std::string pin_refused_;          // why no login is tried until Unlock; empty: it may be
 };
 
 }  // namespace keybroker::tokenhost

@@ -24,7 +24,9 @@ struct TokenReport {
   std::string label;
   std::string serial;
   std::string model;
-  std::string detail;  // what is wrong and what to do; in kReady, what is left out and why
+  // What is wrong and what to do; in kReady, what the next start would meet (a PIN source that does
+  // not have the PIN that was typed), and which keys are left out and why.
+  std::string detail;
 };
 
 // AskTokenStatus asks the tokenhost of token name how it stands. Unavailable: it does not run.
@@ -33,7 +35,8 @@ Result<TokenReport> AskTokenStatus(const config::Settings& settings, std::string
 
 // UnlockToken lifts the PIN guard of token name and has its tokenhost log in with pin; an empty pin
 // has it try its configured PIN source once more. The report says whether that worked: kReady or
-// not. Denied: the caller is neither root nor the token user.
+// not. A token that was kReady before is left logged in: nothing is tried. Denied: the caller is
+// neither root nor the token user.
 Result<TokenReport> UnlockToken(const config::Settings& settings, std::string_view name,
                                 Secret pin);
 
