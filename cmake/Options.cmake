@@ -11,6 +11,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 set(KB_SANITIZE "" CACHE STRING "Sanitizers for our own processes: address;undefined or thread")
+option(KB_TESTS "Build the tests too, which need GoogleTest" ON)
 option(KB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
 find_program(KB_CCACHE ccache)
