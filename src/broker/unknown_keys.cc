@@ -24,12 +24,16 @@ Standing StandingOf(const TokenGate& gate) {
     return {"the tokenhost of the token " + name + " does not answer",
             "it runs: `keybroker token list`, and its log, say why it does not"};
   }
+  // What it said last is older than what was seen since.
+  if (report.state == wire::TokenState::kReady || report.state == wire::TokenState::kStarting) {
+    return {"the token " + name + " is being looked at", "that is done: ask again in a moment"};
+  }
   const std::string is =
       "the token " + name + " is " + std::string(wire::TokenStateName(report.state));
   const std::string why = report.detail.empty() ? "" : " (" + report.detail + ")";
   if (report.state == wire::TokenState::kLocked)
     return {is, "`keybroker token unlock " + name + "`" + why};
-  return {is, "that is mended" + why};
+  return {is, "that ends" + why};
 }
 
 }  // namespace

@@ -27,7 +27,11 @@ int Flush(int exit_code) {
   return kExitFailed;
 }
 
+// The origin that marks a WrongUsage, by its address.
+constexpr char kUsage[] = "usage";
+
 int PrintError(const Error& error, bool as_json) {
+  if (error.origin == kUsage) return PrintUsage(error.detail, as_json);
   Write(stderr, "keybroker: " + ForTerminal(error.detail));
   if (as_json) {
     Json what{{"code", ErrorCodeName(error.code)}};
@@ -39,6 +43,8 @@ int PrintError(const Error& error, bool as_json) {
 }
 
 }  // namespace
+
+Error WrongUsage(std::string detail) { return Malformed(std::move(detail), 0, kUsage, 0); }
 
 Answer MakeAnswer(std::string text, Json json) {
   Answer answer;

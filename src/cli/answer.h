@@ -31,6 +31,10 @@ struct Answer {
 // MakeAnswer is an Answer that all is well with.
 Answer MakeAnswer(std::string text, Json json);
 
+// WrongUsage is the error of a command line that was read, but has a word in it that is none of
+// those there are, or two that exclude each other: Print gives kExitUsage for it.
+Error WrongUsage(std::string detail);
+
 // Print writes an Answer, or an Error ("keybroker: what, why, what to do" and, with as_json, an
 // object "error" on standard output), and gives the exit code.
 int Print(const Result<Answer>& answer, bool as_json);

@@ -7,7 +7,9 @@
 #include "cli/change.h"
 #include "cli/key_choice.h"
 #include "cli/key_text.h"
+#include "cli/key_tokens.h"
 #include "cli/layout.h"
+#include "cli/rewrite.h"
 #include "cli/token_access.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
@@ -91,7 +93,7 @@ Result<Answer> CertificateInstall(const Invocation& invocation, const InstallOpt
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const Input input, ReadInput(options));
   KB_ASSIGN(const auto current, LoadCurrent(settings));
-  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
   KB_ASSIGN(Change change, Change::Begin(settings));
   ChangeRecord record{"certificate-install", wish.name, "", "token " + access.config().name};
   KB_ASSIGN(Json key, Recorded(change, record, [&] {
@@ -105,8 +107,9 @@ Result<Answer> CertificateInstall(const Invocation& invocation, const InstallOpt
   key.erase("chain");
   key["chain_file"] = file;
   Answer answer;
-  answer.text = "installed the certificate on " + KeyText(key) +
-                "next: keybroker reference write " + wish.name + " --type " + GetText(key, "type");
+  const auto type = cryptoki::ParseKeyType(GetText(key, "type"));
+  answer.text =
+      "installed the certificate on " + KeyText(key) + NextRewrites(settings, wish.name, *type);
   answer.json["key"] = key;
   KB_TRY(change.Done(record, answer));
   return answer;

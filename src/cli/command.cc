@@ -1,11 +1,13 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "cli/commands.h"
 #include "cli/man_page.h"
+#include "cli/nearest.h"
 
 namespace keybroker::cli {
 namespace {
@@ -32,11 +34,53 @@ std::vector<PageEntry> Entries(const CLI::App& app, const std::string& path) {
   return entries;
 }
 
+std::vector<std::string> WordsOf(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    words.push_back(sub->get_name());
+  }
+  return words;
+}
+
+std::vector<std::string> OptionsOf(const CLI::App* app) {
+  std::vector<std::string> options;
+  for (; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : app->get_options()) {
+      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+    }
+  }
+  return options;
+}
+
+// Meant looks for the first word that this program does not have, and for the one that is near it.
+std::string Meant(const CLI::App& root, int argc, char** argv) {
+  const CLI::App* app = &root;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.starts_with("--")) {
+      const auto name = word.substr(0, word.find('='));
+      const auto options = OptionsOf(app);
+      if (std::find(options.begin(), options.end(), name) != options.end()) continue;
+      return DidYouMean(name, options);
+    }
+    const auto words = WordsOf(*app);
+    if (words.empty()) continue;
+    if (std::find(words.begin(), words.end(), word) == words.end()) {
+      // It may be the value of an option in front of the noun.
+      if (i > 1 && std::string_view(argv[i - 1]).starts_with("--")) continue;
+      return DidYouMean(word, words);
+    }
+    app = app->get_subcommand(std::string(word));
+  }
+  return {};
+}
+
 }  // namespace
 
 Command Command::Noun(const std::string& name, const std::string& help) const {
   CLI::App* sub = app_->add_subcommand(name, help);
   sub->require_subcommand(1)->fallthrough();
+  sub->footer("");  // not the root's: its first verb gives it one
   return {sub, chosen_};
 }
 
@@ -44,7 +88,9 @@ Command Command::Verb(const std::string& name, const std::string& help,
                       const std::string& example) const {
   CLI::App* sub = app_->add_subcommand(name, help);
   sub->fallthrough();
-  sub->footer("Example:\n  " + example + "\n\n" + kCommonOptions);
+  const std::string footer = "Example:\n  " + example + "\n\n" + kCommonOptions;
+  sub->footer(footer);
+  if (app_->get_parent() != nullptr && app_->get_footer().empty()) app_->footer(footer);
   return {sub, chosen_};
 }
 
@@ -121,7 +167,7 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return PrintUsage(std::string(error.what()) + ". Run with --help for how to say it",
+    return PrintUsage(error.what() + Meant(app, argc, argv) + ". Run with --help for how to say it",
                       AsksForJson(argc, argv));
   }
   if (man_page) {

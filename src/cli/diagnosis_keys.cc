@@ -58,8 +58,7 @@ void ExamineCertificate(const std::string& subject, const std::string& which,
   if (first->not_after < now) {
     diagnosis.Wrong(subject, "its certificate (" + first->subject + ") expired at " + until +
                                  ": `keybroker request create " + which +
-                                 "`, then certificate "
-                                 "install and reference write");
+                                 "`, `keybroker certificate install`, which says what is next");
   } else if (first->not_after < now + kSoon) {
     diagnosis.Warn(subject, "its certificate (" + first->subject + ") ends at " + until +
                                 ": ask the CA for a new one");

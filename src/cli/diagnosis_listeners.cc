@@ -1,5 +1,7 @@
 #include <sys/stat.h>
 
+#include <system_error>
+
 #include "cli/diagnosis.h"
 #include "cli/listener_file.h"
 #include "cli/socket_access.h"
@@ -29,6 +31,13 @@ std::string ProblemWithListener(const config::Settings& settings, const policy::
   if (broker_runs) {
     if (auto problem = ProblemWithSocket(socket); !problem.empty()) return problem;
     for (const auto& jail : listener.jails) {
+      std::error_code error;
+      if (!std::filesystem::is_directory(jail, error)) {
+        return "its jail " + jail.string() +
+               " is not a directory, so processes in it are not served: make it (is the server "
+               "installed?) or take it out of jails in " +
+               settings.ListenerFile(listener.name).string() + ", then `keybroker reload`";
+      }
       auto problem = ProblemWithSocket(jail / socket.relative_path());
       if (!problem.empty()) return problem;
     }

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include "cli/diagnosis.h"
+#include "cli/pin_file.h"
 #include "cli/token_look.h"
 #include "keybroker/token/config.h"
 #include "keybroker/tokenhost/client.h"
@@ -12,9 +13,7 @@ void ExaminePinSource(const config::Settings& settings, const token::TokenConfig
                       Diagnosis& diagnosis) {
   const std::string subject = "PIN of " + config.name;
   if (!config.pin_file.empty()) {
-    const std::string problem =
-        ProblemWith({config.pin_file, settings.token_user, true,
-                     "write the PIN there (mode 0600, owner " + settings.token_user + ")"});
+    const std::string problem = ProblemWithPinFile(settings, config);
     if (problem.empty()) {
       diagnosis.Ok(subject, "from " + config.pin_file.string());
     } else {

@@ -1,5 +1,7 @@
 #include "cli/key_choice.h"
 
+#include "cli/answer.h"
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -37,12 +39,12 @@ Error NoSuchKey(const token::KeyList& keys, const KeyWish& wish) {
 Result<KeyType> ParseType(std::string_view text) {
   if (const auto type = cryptoki::ParseKeyType(text)) return *type;
   if (text == "ed25519" || text == "Ed25519" || text == "ed448") {
-    return Fail(Malformed(
+    return Fail(WrongUsage(
         "Ed25519 keys are not made here: one Ed25519 private key that libp11 0.4.12 can see makes "
         "it refuse every other key of the token, and with it most listeners of Debian 12. Use "
         "--type ec (P-256)"));
   }
-  return Fail(Malformed("\"" + std::string(text) + "\" is not a key type: rsa or ec"));
+  return Fail(WrongUsage("\"" + std::string(text) + "\" is not a key type: rsa or ec"));
 }
 
 Result<KeyWish> MakeWish(const std::string& name, const std::string& type, const std::string& id) {
@@ -114,6 +116,7 @@ Json KeyJson(const token::KeyPair& key, bool is_current) {
     json["mechanisms"].push_back(cryptoki::MechanismName(mechanism));
   }
   json["spki"] = Hex(key.spki);
+  json["spki_sha256"] = Hex(key.spki_sha256);
   json["certificate"] = nullptr;
   if (const auto certificate = credential::ParseCertificate(key.certificate)) {
     json["certificate"] = Json{{"subject", certificate->subject},

@@ -5,6 +5,8 @@
 #include "cli/key_choice.h"
 #include "cli/key_commands.h"
 #include "cli/key_pick.h"
+#include "cli/key_tokens.h"
+#include "cli/rewrite.h"
 
 namespace keybroker::cli {
 namespace {
@@ -12,7 +14,7 @@ namespace {
 Result<Answer> KeyCurrent(const Invocation& invocation, const PickOptions& options) {
   KB_ASSIGN(const KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const auto settings, invocation.Settings());
-  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
   KB_ASSIGN(Change change, Change::Begin(settings));
   KB_ASSIGN(auto current, LoadCurrent(settings));
   KB_ASSIGN(const Json key, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
@@ -22,19 +24,27 @@ Result<Answer> KeyCurrent(const Invocation& invocation, const PickOptions& optio
   }));
   const auto type = cryptoki::ParseKeyType(GetText(key, "type"));
   if (!type) return Fail(Internal("the token's process named no key type"));
-  current.ids[{wish.name, *type}] = GetText(key, "id");
-  KB_TRY(StoreCurrent(settings, current));
-  Answer answer = MakeAnswer("the current " + GetText(key, "type") + " key of " + wish.name +
-                                 " is now " + GetText(key, "id"),
-                             {{"key", key}});
-  if (key["certificate"].is_null()) {
-    answer.notes.push_back("it has no certificate yet: `keybroker request create`");
+  const std::string id = GetText(key, "id");
+  std::string& listed = current.ids[{wish.name, *type}];
+  const bool changed = listed != id;
+  const std::string which = "the current " + GetText(key, "type") + " key of " + wish.name + " is ";
+  if (!changed) {
+    return MakeAnswer(which + id + " already: nothing was changed" +
+                          (wish.id.empty() ? ". --id chooses another (`keybroker key show " +
+                                                 wish.name + "` lists them)"
+                                           : ""),
+                      {{"key", key}, {"changed", false}});
   }
-  answer.notes.push_back(
-      "references name their key by id: write them again with `keybroker "
-      "reference write " +
-      wish.name + "`");
-  KB_TRY(change.Done({"key-current", wish.name, GetText(key, "id"), ""}, answer));
+  listed = id;
+  KB_TRY(StoreCurrent(settings, current));
+  Answer answer = MakeAnswer(which + "now " + id, {{"key", key}, {"changed", true}});
+  if (key["certificate"].is_null()) {
+    answer.notes.push_back("it has no certificate yet: `keybroker request create " + wish.name +
+                           " --type " + GetText(key, "type") + "`");
+  }
+  answer.notes.push_back("references name their key by id, so they have to be written again");
+  answer.text += "\n" + NextRewrites(settings, wish.name, *type);
+  KB_TRY(change.Done({"key-current", wish.name, id, ""}, answer));
   return answer;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/key_choice.h"
 #include "cli/key_commands.h"
 #include "cli/key_pick.h"
+#include "cli/key_tokens.h"
 #include "cli/listener_file.h"
 
 namespace keybroker::cli {
@@ -79,7 +80,7 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   }
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto current, LoadCurrent(settings));
-  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
   KB_TRY(Confirm("This destroys the key " + wish.name + " on the token \"" + access.config().name +
                      "\" for good" + BoundTo(settings, wish.name),
                  wish.name, options.yes));

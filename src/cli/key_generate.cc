@@ -26,7 +26,7 @@ Result<uint32_t> CurveBits(const std::string& curve) {
   if (curve == "P-256") return 256U;
   if (curve == "P-384") return 384U;
   if (curve == "P-521") return 521U;
-  return Fail(Malformed("\"" + curve + "\" is not a curve: P-256, P-384 or P-521"));
+  return Fail(WrongUsage("\"" + curve + "\" is not a curve: P-256, P-384 or P-521"));
 }
 
 Result<token::KeySpec> Spec(const GenerateOptions& options) {
@@ -42,13 +42,15 @@ Result<token::KeySpec> Spec(const GenerateOptions& options) {
   spec.exportable = options.exportable;
   KB_ASSIGN(spec.type, ParseType(options.type));
   const bool is_rsa = spec.type == cryptoki::KeyType::kRsa;
-  if (is_rsa && !options.curve.empty()) return Fail(Malformed("--curve is for --type ec"));
-  if (!is_rsa && options.bits != 0) return Fail(Malformed("--bits is for --type rsa"));
+  if (is_rsa && !options.curve.empty()) return Fail(WrongUsage("--curve is for --type ec"));
+  if (!is_rsa && options.bits != 0) return Fail(WrongUsage("--bits is for --type rsa"));
   spec.bits = options.bits == 0 ? 2048U : options.bits;
   if (!is_rsa) {
     KB_ASSIGN(spec.bits, CurveBits(options.curve.empty() ? "P-256" : options.curve));
   }
-  KB_TRY(token::CheckKeySpec(spec));
+  if (const Status checked = token::CheckKeySpec(spec); !checked) {
+    return Fail(WrongUsage(checked.error().detail));
+  }
   return spec;
 }
 

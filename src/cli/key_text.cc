@@ -41,7 +41,7 @@ std::string GeneratedText(const Json& key, const std::string& token) {
          (GetBool(key, "current") ? "" : " --id " + GetText(key, "id"));
 }
 
-std::string KeyTable(const Json& keys) {
+std::string KeyTable(const Json& keys, bool several_tokens) {
   std::vector<std::vector<std::string>> rows{
       {"NAME", "TYPE", "BITS", "CURRENT", "EXPORTABLE", "CERTIFICATE UNTIL", "ID"}};
   for (const auto& key : keys) {
@@ -49,6 +49,10 @@ std::string KeyTable(const Json& keys) {
                     std::to_string(GetNumber(key, "bits")), YesNo(GetBool(key, "current")),
                     YesNo(GetBool(key, "exportable")), Certificate(key, "not_after", "none"),
                     GetText(key, "id")});
+  }
+  if (several_tokens) {
+    rows.front().push_back("TOKEN");
+    for (size_t i = 1; i < rows.size(); ++i) rows[i].push_back(GetText(keys[i - 1], "token"));
   }
   return rows.size() == 1 ? "no key yet: `keybroker key generate NAME` makes one" : Columns(rows);
 }
@@ -59,6 +63,7 @@ std::string KeyText(const Json& key) {
                   {"  current", YesNo(GetBool(key, "current"))},
                   {"  exportable", YesNo(GetBool(key, "exportable"))},
                   {"  sensitive", YesNo(GetBool(key, "sensitive"))},
+                  {"  public key", GetText(key, "spki_sha256") + " (SHA-256, as in the audit log)"},
                   {"  mechanisms", List(key, "mechanisms")},
                   {"  certificate", Certificate(key, "subject", "none")},
                   {"  issuer", Certificate(key, "issuer", "-")},

@@ -124,6 +124,11 @@ std::filesystem::path ReferenceFile(const config::Settings& settings, std::strin
   return listener.empty() ? directory / name : directory / listener / name;
 }
 
+std::filesystem::path ListenerDirectory(const config::Settings& settings,
+                                        std::string_view listener) {
+  return settings.file.parent_path() / "listeners" / listener;
+}
+
 std::string ReferenceFileName(std::string_view key, cryptoki::KeyType type) {
   return FileStem(key) + "." + std::string(cryptoki::KeyTypeName(type)) + ".pem";
 }

@@ -22,11 +22,14 @@ Status MakeStateDirectories(const config::Settings& settings);
 
 // ChainFile is where the chain of the key with this CKA_ID is kept for reference files;
 // ReferenceFile is where `reference write` puts one unless told otherwise. Beside keybroker.toml.
+// ListenerDirectory is where `listener config` suggests to write a listener's files.
 // ReferenceFileName is such a file's name without its directory.
 std::filesystem::path ChainFile(const config::Settings& settings, std::string_view key,
                                 cryptoki::KeyType type, std::string_view id_hex);
 std::filesystem::path ReferenceFile(const config::Settings& settings, std::string_view key,
                                     cryptoki::KeyType type, std::string_view listener);
+std::filesystem::path ListenerDirectory(const config::Settings& settings,
+                                        std::string_view listener);
 std::string ReferenceFileName(std::string_view key, cryptoki::KeyType type);
 
 }  // namespace keybroker::cli

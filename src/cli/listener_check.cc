@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "cli/bound_keys.h"
+#include "cli/layout.h"
 #include "cli/listener_check/check.h"
 #include "cli/listener_check/plan.h"
 #include "cli/listener_check/try_files.h"
@@ -52,7 +53,7 @@ Answer Report(const CheckOptions& options, const Plan& plan, const std::vector<S
 std::filesystem::path FilesDirectory(const config::Settings& settings,
                                      const CheckOptions& options) {
   if (!options.files.empty()) return options.files;
-  return settings.file.parent_path() / "listeners" / options.listener;
+  return ListenerDirectory(settings, options.listener);
 }
 
 std::string Told(const TriedFile& one) {

@@ -3,6 +3,7 @@
 
 #include "cli/bound_keys.h"
 #include "cli/change.h"
+#include "cli/layout.h"
 #include "cli/listener_commands.h"
 #include "cli/listener_config/files.h"
 #include "cli/listener_config/notes.h"
@@ -30,8 +31,8 @@ Result<std::vector<ConfigKey>> ConfigKeys(const config::Settings& settings,
   std::vector<ConfigKey> keys;
   for (auto& target : targets) {
     if (target.name != targets.front().name) {
-      return Fail(Malformed("the listener \"" + listener.name + "\" is bound to " +
-                            KeyNames(targets) + ": say which with --key"));
+      return Fail(WrongUsage("the listener \"" + listener.name + "\" is bound to " +
+                             KeyNames(targets) + ": say which with --key"));
     }
   }
   for (auto& target : targets) {
@@ -43,7 +44,7 @@ Result<std::vector<ConfigKey>> ConfigKeys(const config::Settings& settings,
 
 Result<std::filesystem::path> Directory(const config::Settings& settings,
                                         const ConfigOptions& options) {
-  if (options.write.empty()) return settings.file.parent_path() / "listeners" / options.name;
+  if (options.write.empty()) return ListenerDirectory(settings, options.name);
   std::error_code error;
   auto absolute = std::filesystem::absolute(options.write, error).lexically_normal();
   if (error) return Fail(SystemError("cannot make " + options.write + " absolute", error.value()));
@@ -104,7 +105,8 @@ Status WriteThem(const config::Settings& settings, const ConfigFacts& facts,
     answer.text += "then: " + std::string(facts.recipe->apply) + "\n";
   }
   answer.text += "then: keybroker listener check " + facts.listener + " --for " +
-                 std::string(facts.recipe->kind) + "\n";
+                 std::string(facts.recipe->kind) +
+                 (facts.recipe->port.empty() ? " --connect HOST:PORT\n" : "\n");
   return change.Record({"listener-config", facts.keys.front().target.name, "",
                         facts.listener + " " + facts.directory.string()},
                        {});

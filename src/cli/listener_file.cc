@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 #include <system_error>
 
+#include "cli/answer.h"
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
 
@@ -41,12 +43,32 @@ Result<policy::Listener> LoadListener(const config::Settings& settings, const st
   return policy::ParseListener(*text, file.string());
 }
 
+namespace {
+
+// CheckText is the parser's word without the line numbers of a file that nobody has written yet.
+Status CheckText(const std::string& name, const std::string& text) {
+  const std::string file = name + ".toml";
+  const auto parsed = policy::ParseListener(text, file);
+  if (parsed) return {};
+  std::istringstream lines(parsed.error().detail);
+  std::string problems;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t end = line.starts_with(file + ":") ? line.find(": ") : std::string::npos;
+    problems +=
+        (problems.empty() ? "" : "; ") + (end == std::string::npos ? line : line.substr(end + 2));
+  }
+  return Fail(Malformed("the listener \"" + name + "\" cannot be so: " + problems +
+                        ". Nothing was changed"));
+}
+
+}  // namespace
+
 Status StoreListener(const config::Settings& settings, const policy::Listener& listener,
                      bool create) {
   const auto file = settings.ListenerFile(listener.name);
   const std::string text = policy::FormatListener(listener);
   // What the broker would refuse must not get there.
-  KB_TRY(policy::ParseListener(text, file.string()));
+  KB_TRY(CheckText(listener.name, text));
   KB_TRY(MakeDirectory(settings.listeners_dir, "", 0755));
   const Status written =
       WriteFileAtomically(file, text, 0644, create ? Overwrite::kRefuse : Overwrite::kReplace);
@@ -65,7 +87,7 @@ Result<mode_t> ParseMode(const std::string& text) {
   unsigned mode = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
   if (error != std::errc() || end != text.data() + text.size() || text.empty() || mode > 0777) {
-    return Fail(Malformed("\"" + text + "\" is not a file mode such as 0640"));
+    return Fail(WrongUsage("\"" + text + "\" is not a file mode such as 0640"));
   }
   return static_cast<mode_t>(mode);
 }

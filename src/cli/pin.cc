@@ -89,6 +89,20 @@ Result<Secret> Prompt(int tty, const std::string& prompt) {
   return secret;
 }
 
+Result<Secret> ReadDescriptor(int fd, const std::string& option) {
+  if (::fcntl(fd, F_GETFD) < 0) {
+    const std::string number = std::to_string(fd);
+    return Fail(WrongUsage(option + " " + number +
+                           ": that descriptor is not open. A shell opens it: " + option + " " +
+                           number + " " + number + "<FILE"));
+  }
+  auto secret = ReadLine(fd, false);
+  if (secret) return secret;
+  Error error = std::move(secret).error();
+  error.detail = option + " " + std::to_string(fd) + ": " + error.detail;
+  return Fail(std::move(error));
+}
+
 UniqueFd Terminal() { return UniqueFd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)); }
 
 }  // namespace
@@ -104,7 +118,7 @@ void AddPinOptions(const Command& command, PinOptions& options, const std::strin
 
 Result<Secret> AskPin(const PinOptions& options, const std::string& prompt, bool is_new) {
   if (!options.file.empty()) return ReadSecretFile(options.file);
-  if (options.fd >= 0) return ReadLine(options.fd, false);
+  if (options.fd >= 0) return ReadDescriptor(options.fd, "--" + options.prefix + "pin-fd");
   const UniqueFd tty = Terminal();
   if (!tty) {
     return Fail(Denied("there is no terminal to ask for the " + prompt +

@@ -4,6 +4,7 @@
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/key_choice.h"
+#include "cli/key_tokens.h"
 #include "cli/layout.h"
 #include "cli/listener_file.h"
 #include "cli/output_file.h"
@@ -39,7 +40,7 @@ Result<std::optional<KeyTarget>> FromCurrent(const policy::CurrentKeys& current,
 
 Result<KeyTarget> FromToken(const config::Settings& settings, const WriteOptions& options,
                             const policy::CurrentKeys& current, const KeyWish& wish) {
-  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
   KB_ASSIGN(const Json key, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
     KB_ASSIGN(const token::KeyPair* picked, PickKey(keys, current, wish));
@@ -97,6 +98,7 @@ Result<Answer> ReferenceWrite(const Invocation& invocation, const WriteOptions& 
   std::vector<credential::Certificate> chain;
   if (!options.no_chain) {
     KB_ASSIGN(chain, InstalledChain(settings, target));
+    answer.notes = ExpiredNotes(target, chain);
     if (chain.empty()) answer.notes.emplace_back(kNoChain);
   }
   KB_ASSIGN(const std::string text, FormatReference(target, socket, format, chain));

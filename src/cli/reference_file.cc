@@ -1,5 +1,8 @@
 #include "cli/reference_file.h"
 
+#include <ctime>
+
+#include "cli/answer.h"
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
@@ -10,9 +13,9 @@ namespace keybroker::cli {
 Result<ReferenceFormat> ParseReferenceFormat(const std::string& text) {
   if (text == "engine") return ReferenceFormat::kEngine;
   if (text == "provider") return ReferenceFormat::kProvider;
-  return Fail(Malformed("\"" + text +
-                        "\" is not a format: engine (keybroker's OpenSSL "
-                        "engine) or provider (pkcs11-provider)"));
+  return Fail(WrongUsage("\"" + text +
+                         "\" is not a format: engine (keybroker's OpenSSL "
+                         "engine) or provider (pkcs11-provider)"));
 }
 
 std::vector<KeyTarget> KnownTargets(const policy::CurrentKeys& current, const KeyWish& wish) {
@@ -41,6 +44,21 @@ Result<std::vector<credential::Certificate>> InstalledChain(const config::Settin
                                           "again"));
   }
   return chain;
+}
+
+std::vector<std::string> ExpiredNotes(const KeyTarget& target,
+                                      const std::vector<credential::Certificate>& chain) {
+  std::vector<std::string> notes;
+  const int64_t now = std::time(nullptr);
+  for (const auto& one : chain) {
+    if (one.not_after >= now) continue;
+    notes.push_back("warning: the certificate \"" + one.subject + "\" in the chain of " +
+                    target.name + " (" + std::string(cryptoki::KeyTypeName(target.type)) +
+                    ") expired at " + credential::FormatTime(one.not_after) +
+                    ", and clients refuse it: `keybroker request create " + target.name +
+                    "`, `keybroker certificate install`, then this again");
+  }
+  return notes;
 }
 
 Result<std::string> FormatReference(const KeyTarget& target, const std::string& socket,

@@ -36,6 +36,10 @@ std::vector<KeyTarget> KnownTargets(const policy::CurrentKeys& current, const Ke
 Result<std::vector<credential::Certificate>> InstalledChain(const config::Settings& settings,
                                                             const KeyTarget& target);
 
+// ExpiredNotes has a sentence for each certificate of the chain that is not valid any more.
+std::vector<std::string> ExpiredNotes(const KeyTarget& target,
+                                      const std::vector<credential::Certificate>& chain);
+
 // FormatReference is the reference file's text. socket may be empty, and does not stand in the
 // provider's format.
 Result<std::string> FormatReference(const KeyTarget& target, const std::string& socket,

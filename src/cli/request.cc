@@ -4,6 +4,7 @@
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/key_choice.h"
+#include "cli/key_tokens.h"
 #include "cli/output_file.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
@@ -28,7 +29,7 @@ struct RequestOptions {
 Result<credential::RequestSpec> Spec(const RequestOptions& options) {
   credential::RequestSpec spec;
   if (options.no_subject && !options.subject.empty()) {
-    return Fail(Malformed("--subject and --no-subject exclude each other"));
+    return Fail(WrongUsage("--subject and --no-subject exclude each other"));
   }
   spec.subject =
       options.subject.empty() ? credential::DefaultSubject(options.name) : options.subject;
@@ -60,7 +61,7 @@ Result<Answer> RequestCreate(const Invocation& invocation, const RequestOptions&
   KB_ASSIGN(const auto spec, Spec(options));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto current, LoadCurrent(settings));
-  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
   KB_ASSIGN(Change change, Change::Begin(settings));
   ChangeRecord record{"request-create", wish.name, "", "token " + access.config().name};
   KB_ASSIGN(const Json made, Recorded(change, record, [&] {

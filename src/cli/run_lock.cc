@@ -57,6 +57,11 @@ Result<UniqueFd> TakeRunLock(const config::Settings& settings) {
   KB_TRY(MakeDirectory(settings.OperatorStateDir(), "", 0700));
   const std::string path = (settings.OperatorStateDir() / "run.lock").string();
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd && (errno == EACCES || errno == EPERM)) {
+    return Fail(Denied("cannot open " + path +
+                       ": permission denied. Run this as root, or with a --config whose state_dir "
+                       "and runtime_dir are this user's own (`keybroker setup` writes one)"));
+  }
   if (!fd) return Fail(SystemError("cannot open " + path, errno));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return Fail(AlreadyRuns(settings, Holder(fd.get())));

@@ -86,12 +86,15 @@ bool RunChecks(const RunPrograms& programs, const config::Settings& settings,
                const std::vector<std::string>& tokens) {
   std::vector<RunCommand> commands{programs.Broker(settings)};
   for (const std::string& token : tokens) commands.push_back(programs.Tokenhost(settings, token));
-  bool all = true;
+  std::string wrong;
   for (RunCommand& command : commands) {
     command.arguments.push_back("--check");
-    all = Succeeds(command) && all;
+    if (Succeeds(command)) continue;
+    wrong += (wrong.empty() ? "" : ", ") + command.name;
   }
-  return all;
+  // The programs say "ok" each for itself.
+  if (!wrong.empty()) Log(LogLevel::kError, "not ok, see above: " + wrong);
+  return wrong.empty();
 }
 
 }  // namespace keybroker::cli

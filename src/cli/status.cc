@@ -1,9 +1,13 @@
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "cli/commands.h"
 #include "cli/status_text.h"
+#include "cli/token_child.h"
 #include "keybroker/broker/admin_client.h"
 #include "keybroker/token/config.h"
+#include "keybroker/token/pin_guard.h"
 #include "keybroker/tokenhost/client.h"
 
 namespace keybroker::cli {
@@ -36,6 +40,36 @@ Result<Answer> WithoutBroker(const config::Settings& settings, const Error& erro
   return answer;
 }
 
+// BlockedPin is why the PIN guard would keep a token's standing PIN from being tried; empty: it
+// would not, or this user may not know. It loads no vendor's module.
+std::string BlockedPin(const config::Settings& settings, const std::string& serial) {
+  const auto directory = token::PinGuardDirectory(settings);
+  const auto seen =
+      RunAsUser(settings.token_user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
+        std::error_code error;
+        if (!std::filesystem::is_directory(directory, error)) return Json{{"why", ""}};
+        KB_ASSIGN(const auto guard,
+                  token::PinGuard::Open(directory, serial, token::PinOrigin::kStanding));
+        KB_ASSIGN(const std::string why, guard.Blocked(0));
+        return Json{{"why", why}};
+      });
+  return seen ? GetText(*seen, "why") : std::string();
+}
+
+// NoteBlockedPins: a token that is open stays so whatever a command was told of its PIN, until its
+// tokenhost starts again.
+void NoteBlockedPins(const config::Settings& settings, Answer& answer) {
+  for (Json& token : answer.json["tokens"]) {
+    const std::string serial = GetText(token, "serial");
+    if (GetText(token, "state") != "ready" || serial.empty()) continue;
+    const std::string why = BlockedPin(settings, serial);
+    token["next_login"] = why;
+    if (why.empty()) continue;
+    answer.notes.push_back("warning: the token " + GetText(token, "name") +
+                           " is open, but its tokenhost's next start finds it locked: " + why);
+  }
+}
+
 Result<Answer> Status(const Invocation& invocation) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   const auto text = broker::AskBroker(settings, wire::AdminVerb::kStatus);
@@ -54,6 +88,7 @@ Result<Answer> Status(const Invocation& invocation) {
   for (const auto& token : answer.json["tokens"]) {
     if (GetText(token, "state") != "ready") answer.good = false;
   }
+  NoteBlockedPins(settings, answer);
   answer.text = StatusText(answer.json);
   return answer;
 }

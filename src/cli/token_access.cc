@@ -55,7 +55,7 @@ Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const s
   if (all.size() == 1) return std::move(all.front());
   std::string names;
   for (const auto& one : all) names += (names.empty() ? "" : ", ") + one.name;
-  return Fail(Malformed(
+  return Fail(WrongUsage(
       "several tokens are configured (" + names + "): " +
       (word == TokenWord::kOption ? "say which with --token" : "name one after the command")));
 }

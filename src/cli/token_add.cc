@@ -3,6 +3,7 @@
 
 #include "cli/change.h"
 #include "cli/layout.h"
+#include "cli/pin_file.h"
 #include "cli/token_child.h"
 #include "cli/token_commands.h"
 #include "keybroker/base/file.h"
@@ -87,6 +88,9 @@ Result<Answer> TokenAdd(const Invocation& invocation, const AddOptions& options)
   } else {
     answer.notes.push_back(GetText(found, "detail"));
     answer.notes.push_back("`keybroker token init " + config.name + "` initialises a new one");
+  }
+  if (const auto problem = ProblemWithPinFile(settings, config); !problem.empty()) {
+    answer.notes.push_back("its PIN file: " + problem);
   }
   answer.notes.push_back("its tokenhost has to be started: systemctl start keybroker-tokenhost@" +
                          config.name + ", or SIGHUP to `keybroker run`");

@@ -6,6 +6,7 @@
 #include "cli/change.h"
 #include "cli/layout.h"
 #include "cli/pin.h"
+#include "cli/pin_file.h"
 #include "cli/token_access.h"
 #include "cli/token_child.h"
 #include "cli/token_commands.h"
@@ -97,6 +98,12 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
     KB_TRY(Confirm("This destroys every key on the token \"" + config.label + "\"", config.label,
                    options.yes));
   }
+  const std::string file_problem = ProblemWithPinFile(settings, config);
+  // Before anybody types an SO PIN for nothing.
+  if (!options.pin.Given() && !file_problem.empty()) {
+    return Fail(NotFound("the PIN to set is that of the token's pin_file, and " + file_problem +
+                         ". Nothing was changed"));
+  }
   const std::string who = " of the token \"" + config.name + "\"";
   KB_ASSIGN(const Secret so_pin, AskPin(options.so_pin, "new SO PIN" + who, true));
   Secret pin;
@@ -119,6 +126,9 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
                                  GetText(made, "model") + ", serial " + GetText(made, "serial") +
                                  "); its PIN works\nnext: keybroker key generate NAME",
                              {{"name", config.name}, {"token", made}});
+  if (!file_problem.empty()) {
+    answer.notes.push_back("its tokenhost will not find this PIN: " + file_problem);
+  }
   KB_TRY(change.Done(record, answer));
   return answer;
 }

@@ -72,7 +72,7 @@ Result<Answer> TokenUnlock(const Invocation& invocation, const UnlockOptions& op
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto config, ChooseToken(settings, options.name, TokenWord::kArgument));
   if (options.again && options.pin.Given()) {
-    return Fail(Malformed("--again tries the configured PIN: it excludes a PIN given here"));
+    return Fail(WrongUsage("--again tries the configured PIN: it excludes a PIN given here"));
   }
   const auto before = tokenhost::AskTokenStatus(settings, config.name);
   const bool runs = before || before.error().code != ErrorCode::kUnavailable;

@@ -1,5 +1,7 @@
 #include "keybroker/token/profile.h"
 
+#include <system_error>
+
 #include "keybroker/base/file.h"
 #include "keybroker/config/toml.h"
 
@@ -57,6 +59,14 @@ Result<Profile> LoadProfile(const std::filesystem::path& directory, std::string_
   if (name.empty()) return Profile{};
   const auto file = directory / (std::string(name) + ".toml");
   const auto text = ReadFile(file);
+  std::error_code error;
+  if (!text && !std::filesystem::is_directory(directory, error)) {
+    return Fail(NotFound("profiles_dir " + directory.string() +
+                         " is not a directory, so there is no token profile \"" +
+                         std::string(name) +
+                         "\": correct profiles_dir in [paths] of keybroker.toml (the profiles come "
+                         "with keybroker, in its folder tokens/)"));
+  }
   if (!text && text.error().code == ErrorCode::kNotFound) {
     return Fail(NotFound("there is no token profile " + file.string() +
                          "; correct \"profile\" in the token's file, or measure one: keybroker "

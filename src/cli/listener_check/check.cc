@@ -9,6 +9,7 @@
 #include "cli/key_choice.h"
 #include "cli/layout.h"
 #include "cli/listener_check/handshake.h"
+#include "cli/rewrite.h"
 
 namespace keybroker::cli {
 namespace {
@@ -110,7 +111,8 @@ Result<Verdict> Check::Try(const KeyTarget& target, TlsVersion version) {
   }
   ++made_;
   return Judge(
-      {target, std::move(installed), name, std::time(nullptr), plan_.anchors,
+      {target, std::move(installed), RewriteCommand(settings_, listener_, target.name, target.type),
+       name, std::time(nullptr), plan_.anchors,
        [&](const std::string& id) { return FindKey(settings_, broker_.status, target, id); }},
       *served);
 }

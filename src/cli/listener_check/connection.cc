@@ -9,6 +9,8 @@
 #include <memory>
 #include <system_error>
 
+#include "cli/answer.h"
+
 namespace keybroker::cli {
 namespace {
 
@@ -64,8 +66,8 @@ Result<Address> ParseAddress(std::string_view text) {
                       port.find_first_not_of("0123456789") == std::string::npos;
   const bool plain = !host.empty() && (bracketed || host.find(':') == std::string_view::npos);
   if (!digits || !plain) {
-    return Fail(Malformed("\"" + std::string(text) +
-                          "\" is not HOST:PORT, such as 127.0.0.1:443 or [::1]:443"));
+    return Fail(WrongUsage("\"" + std::string(text) +
+                           "\" is not HOST:PORT, such as 127.0.0.1:443 or [::1]:443"));
   }
   return Address{std::string(host), port};
 }

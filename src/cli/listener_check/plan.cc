@@ -1,5 +1,6 @@
 #include "cli/listener_check/plan.h"
 
+#include "cli/answer.h"
 #include "cli/certificate_commands.h"
 #include "cli/listener_config/recipe.h"
 #include "keybroker/base/file.h"
@@ -16,11 +17,11 @@ Status PlanPlace(const CheckOptions& options, Plan& plan) {
   }
   const bool here = recipe != nullptr && options.connect.empty();
   if (options.connect.empty() && (!here || recipe->port.empty())) {
-    return Fail(Malformed("where does the server listen? Say --connect HOST:PORT" +
-                          std::string(here ? ", " + std::string(recipe->kind) +
-                                                 " has no port of "
-                                                 "its own"
-                                           : ", or --for KIND for its usual port on this host")));
+    return Fail(WrongUsage("where does the server listen? Say --connect HOST:PORT" +
+                           std::string(here ? ", " + std::string(recipe->kind) +
+                                                  " has no port of "
+                                                  "its own"
+                                            : ", or --for KIND for its usual port on this host")));
   }
   plan.address = here ? Address{"localhost", std::string(recipe->port)} : Address{};
   if (!here) {
@@ -39,10 +40,10 @@ Result<Plan> MakePlan(const CheckOptions& options) {
   if (options.tls.empty() || options.tls == "1.2") plan.versions.push_back(TlsVersion::k12);
   if (options.tls.empty() || options.tls == "1.3") plan.versions.push_back(TlsVersion::k13);
   if (plan.versions.empty()) {
-    return Fail(Malformed("\"" + options.tls + "\" is not a version that is checked: 1.2 or 1.3"));
+    return Fail(WrongUsage("\"" + options.tls + "\" is not a version that is checked: 1.2 or 1.3"));
   }
   if (options.timeout < 1 || options.timeout > 60) {
-    return Fail(Malformed("--timeout is 1 to 60 seconds"));
+    return Fail(WrongUsage("--timeout is 1 to 60 seconds"));
   }
   plan.limit = std::chrono::seconds(options.timeout);
   if (!options.name.empty()) KB_TRY(policy::CheckKeyName(options.name));

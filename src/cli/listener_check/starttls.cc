@@ -1,5 +1,7 @@
 #include "cli/listener_check/starttls.h"
 
+#include "cli/answer.h"
+
 #include <algorithm>
 #include <cctype>
 #include <string>
@@ -153,8 +155,8 @@ Result<StartTls> ParseStartTls(std::string_view text) {
   if (text == "imap") return StartTls::kImap;
   if (text == "pop3") return StartTls::kPop3;
   if (text == "nntp") return StartTls::kNntp;
-  return Fail(Malformed("\"" + std::string(text) +
-                        "\" is not a protocol with STARTTLS: smtp, imap, pop3, nntp or none"));
+  return Fail(WrongUsage("\"" + std::string(text) +
+                         "\" is not a protocol with STARTTLS: smtp, imap, pop3, nntp or none"));
 }
 
 Attempt<void> AskForTls(StartTls protocol, Connection& connection) {

@@ -11,9 +11,9 @@ namespace {
 using credential::Certificate;
 using credential::FormatTime;
 
-constexpr char kWriteAgain[] =
-    "write the files again (`keybroker listener config --write`, or `reference write`) and reload "
-    "the server";
+std::string WriteAgain(const Expected& expected) {
+  return "write the files again (`" + expected.rewrite + "`) and reload the server";
+}
 
 std::string Named(const KeyTarget& target) {
   return target.name + " (" + std::string(cryptoki::KeyTypeName(target.type)) + ")";
@@ -51,7 +51,7 @@ Verdict WrongKey(const Expected& expected, const Certificate& leaf, const std::s
   if (known->name == expected.target.name && known->type == expected.target.type) {
     return Wrong("other-generation",
                  "the server signs with a generation of the key that is not current (" + id +
-                     ", current is " + expected.target.id_hex + "): " + kWriteAgain);
+                     ", current is " + expected.target.id_hex + "): " + WriteAgain(expected));
   }
   return Wrong("other-key", "the server has the key of " + Named(*known) + ", not that of " +
                                 Named(expected.target) +
@@ -65,11 +65,11 @@ std::optional<Verdict> JudgeLeaf(const Expected& expected, const Certificate& le
   if (renewed) {
     return Wrong(leaf.not_after < expected.now ? "expired" : "other-certificate",
                  what + " is not the installed one (" + Described(expected.installed.front()) +
-                     "): " + kWriteAgain);
+                     "): " + WriteAgain(expected));
   }
   if (leaf.not_after < expected.now) {
     return Wrong("expired", what + " expired: `keybroker request create " + expected.target.name +
-                                "`, `certificate install`, then " + kWriteAgain);
+                                "`, `certificate install`, then " + WriteAgain(expected));
   }
   if (leaf.not_before > expected.now) {
     return Wrong("not-yet-valid", what + " is not valid before " + FormatTime(leaf.not_before) +

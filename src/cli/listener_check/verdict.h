@@ -22,6 +22,7 @@ struct Verdict {
 struct Expected {
   KeyTarget target;
   std::vector<credential::Certificate> installed;  // its chain; empty: none was installed
+  std::string rewrite;                             // command that writes its files again
   std::string name;                                // server name that was asked for
   int64_t now = 0;                                 // seconds since 1970
   std::vector<credential::Certificate> anchors;    // roots that the operator gave

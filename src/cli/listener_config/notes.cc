@@ -43,6 +43,7 @@ void NoteJail(const ConfigFacts& facts, const policy::Listener& listener,
 
 void NoteKeys(const ConfigFacts& facts, std::vector<std::string>& notes) {
   for (const auto& [target, chain] : facts.keys) {
+    for (auto& note : ExpiredNotes(target, chain)) notes.push_back(std::move(note));
     if (!chain.empty()) continue;
     notes.push_back("no certificate is installed for " + target.name + " (" +
                     std::string(cryptoki::KeyTypeName(target.type)) +

@@ -1,5 +1,8 @@
 #include "cli/listener_config/recipe.h"
 
+#include "cli/answer.h"
+#include "cli/nearest.h"
+
 namespace keybroker::cli {
 
 const std::vector<const Recipe*>& AllRecipes() {
@@ -21,8 +24,12 @@ Result<const Recipe*> FindRecipe(std::string_view kind) {
   for (const Recipe* recipe : AllRecipes()) {
     if (recipe->kind == kind) return recipe;
   }
-  return Fail(Malformed("\"" + std::string(kind) +
-                        "\" is not a server that keybroker knows: " + RecipeKinds()));
+  std::vector<std::string> kinds;
+  for (const Recipe* recipe : AllRecipes()) kinds.emplace_back(recipe->kind);
+  const std::string near = Nearest(kind, kinds);
+  return Fail(WrongUsage("\"" + std::string(kind) + "\" is not a server that keybroker knows" +
+                         (near.empty() ? "" : " (did you mean " + near + "?)") + ": " +
+                         RecipeKinds()));
 }
 
 }  // namespace keybroker::cli

@@ -30,6 +30,7 @@ class ServedCertificates : public ::testing::Test {
   Expected expected() const {
     return {.target = {kName, cryptoki::KeyType::kEc, IdOf(leaf_key)},
             .installed = {leaf, middle},
+            .rewrite = "keybroker listener config https --for nginx --write DIR",
             .name = kName,
             .now = kNow,
             .anchors = {},
@@ -84,7 +85,7 @@ TEST_F(ServedCertificates, OfAnOlderGenerationSayHowToRenew) {
   const Verdict verdict = Judge(with, {other, middle});
   EXPECT_EQ(verdict.word, "other-generation");
   EXPECT_THAT(verdict.text, AllOf(HasSubstr(IdOf(other_key)), HasSubstr(IdOf(leaf_key)),
-                                  HasSubstr("listener config --write")));
+                                  HasSubstr("listener config https --for nginx --write")));
 }
 
 TEST_F(ServedCertificates, ThatWereRenewedAreNotTheInstalledOnes) {

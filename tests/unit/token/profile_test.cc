@@ -38,10 +38,10 @@ TEST(Profile, IsTheGenericOneWithoutAName) {
 }
 
 TEST(Profile, IsNotFoundWithWhatToDo) {
-  const auto profile = LoadProfile("/nonexistent", "acme");
+  const auto profile = LoadProfile("/usr", "acme");
   ASSERT_FALSE(profile);
   EXPECT_EQ(profile.error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(profile.error().detail, HasSubstr("/nonexistent/acme.toml"));
+  EXPECT_THAT(profile.error().detail, HasSubstr("/usr/acme.toml"));
   EXPECT_THAT(profile.error().detail, HasSubstr("keybroker token probe"));
 }
 

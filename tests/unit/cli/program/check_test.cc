@@ -110,14 +110,16 @@ TEST_F(CheckCommand, RunSaysThatABrokerServesItsSocketsAlready) {
 
 TEST_F(CheckCommand, ServesTheOthersWhenAJailIsMissingAndSaysSoEverywhere) {
   Text({"listener", "add", "jailed", "--user", "root", "--jail", File("no-jail")});
-  EXPECT_THAT(Complaints(), AllOf(HasSubstr("jailed.toml"), HasSubstr("no-jail is not a directory"),
-                                  HasSubstr("take it out of jails")));
+  EXPECT_THAT(Complaints(),
+              AllOf(HasSubstr("jailed.toml"), HasSubstr("no-jail is not a directory"),
+                    HasSubstr("take it out of jails"), HasSubstr("not ok, see above: keybrokerd")));
   Process run = Process::Start(
       {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "run"});
   ASSERT_TRUE(run.WaitForText("keybroker: ready")) << run.output();
   EXPECT_THAT(run.output(), HasSubstr("no-jail is not a directory"));
   EXPECT_THAT(Text({"status"}), HasSubstr("no-jail is not a directory"));
   EXPECT_THAT(Finding("broker"), HasSubstr("no-jail is not a directory"));
+  EXPECT_THAT(Finding("listener jailed"), AllOf(HasSubstr("its jail"), HasSubstr("make it")));
   EXPECT_TRUE(std::filesystem::exists(File("run/smtp/socket")));
   EXPECT_TRUE(std::filesystem::exists(File("run/jailed/socket")));
   std::filesystem::create_directory(File("no-jail"));

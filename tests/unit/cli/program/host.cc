@@ -48,6 +48,13 @@ std::string Host::Fails(const Arguments& arguments) const {
   return result.err;
 }
 
+std::string Host::Misused(const Arguments& arguments) const {
+  const CommandResult result = Run(arguments);
+  EXPECT_EQ(result.status, 2) << ::testing::PrintToString(arguments) << result.out << result.err;
+  EXPECT_EQ(result.err.substr(0, 11), "keybroker: ") << result.err;
+  return result.err;
+}
+
 Host::Json Host::Answer(Arguments arguments) const {
   arguments.insert(arguments.begin(), "--json");
   return Json::parse(Text(arguments), nullptr, false);

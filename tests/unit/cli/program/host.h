@@ -25,10 +25,11 @@ class Host : public ::testing::Test {
 
   // Run runs `keybroker --config ... ARGUMENTS`; Text is its standard output
   // when it succeeds, and fails the test when it does not; Fails is its
-  // standard error when it exits with 1.
+  // standard error when it exits with 1, Misused when with 2.
   keybroker::test::CommandResult Run(const keybroker::test::Arguments& arguments) const;
   std::string Text(const keybroker::test::Arguments& arguments) const;
   std::string Fails(const keybroker::test::Arguments& arguments) const;
+  std::string Misused(const keybroker::test::Arguments& arguments) const;
   Json Answer(keybroker::test::Arguments arguments) const;
 
   // AddToken configures the token "main" with the label; InitToken initialises

@@ -31,6 +31,13 @@ class KeyCommand : public Host {
   }
 };
 
+TEST_F(KeyCommand, ShowsTheHashThatTheAuditLogNamesAKeyBy) {
+  const Json made = Answer({"key", "generate", kName});
+  const std::string hash = made["key"]["spki_sha256"];
+  EXPECT_EQ(hash.size(), 64U);
+  EXPECT_THAT(Text({"key", "show", kName}), HasSubstr(hash));
+}
+
 TEST_F(KeyCommand, MakesEveryKindOfKey) {
   Text({"key", "generate", "a.test", "--type", "rsa"});
   Text({"key", "generate", "b.test", "--type", "rsa", "--bits", "3072"});
@@ -43,13 +50,13 @@ TEST_F(KeyCommand, MakesEveryKindOfKey) {
 }
 
 TEST_F(KeyCommand, RefusesWhatIsNoKindOfKey) {
-  EXPECT_THAT(Fails({"key", "generate", kName, "--type", "ed25519"}),
+  EXPECT_THAT(Misused({"key", "generate", kName, "--type", "ed25519"}),
               AllOf(HasSubstr("libp11 0.4.12"), HasSubstr("--type ec")));
-  EXPECT_THAT(Fails({"key", "generate", kName, "--type", "dsa"}), HasSubstr("rsa or ec"));
-  EXPECT_THAT(Fails({"key", "generate", kName, "--type", "rsa", "--bits", "1024"}),
+  EXPECT_THAT(Misused({"key", "generate", kName, "--type", "dsa"}), HasSubstr("rsa or ec"));
+  EXPECT_THAT(Misused({"key", "generate", kName, "--type", "rsa", "--bits", "1024"}),
               HasSubstr("2048"));
-  EXPECT_THAT(Fails({"key", "generate", kName, "--curve", "P-192"}), HasSubstr("P-256"));
-  EXPECT_THAT(Fails({"key", "generate", kName, "--bits", "2048"}), HasSubstr("--type rsa"));
+  EXPECT_THAT(Misused({"key", "generate", kName, "--curve", "P-192"}), HasSubstr("P-256"));
+  EXPECT_THAT(Misused({"key", "generate", kName, "--bits", "2048"}), HasSubstr("--type rsa"));
   EXPECT_THAT(Kinds(), ElementsAre());
 }
 

@@ -299,7 +299,7 @@ TEST_F(ListenerCheck, RefusesWhatItDoesNotUnderstand) {
   const auto fails = [&](const Arguments& more) {
     Arguments all = {"listener", "check", "https"};
     all.insert(all.end(), more.begin(), more.end());
-    return Fails(all);
+    return Misused(all);
   };
   EXPECT_THAT(fails({}), HasSubstr("--connect HOST:PORT"));
   EXPECT_THAT(fails({"--for", "stunnel"}), HasSubstr("stunnel has no port of its own"));

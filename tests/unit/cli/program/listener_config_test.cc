@@ -94,14 +94,14 @@ TEST_F(ListenerConfigCommand, ChoosesByTypeAndKey) {
   EXPECT_EQ(ec["types"], Json({"ec"}));
   Write("etc/current.toml", Read("etc/current.toml") + "[\"www.example.test\"]\nec = \"33\"\n");
   Text({"listener", "bind", "smtp", "www.example.test"});
-  EXPECT_THAT(Fails(Config({"--for", "nginx"})),
+  EXPECT_THAT(Misused(Config({"--for", "nginx"})),
               AllOf(HasSubstr("mail.example.test, www.example.test"), HasSubstr("--key")));
   const Json www = Answer(Config({"--for", "nginx", "--key", "www.example.test"}));
   EXPECT_EQ(www["types"], Json({"ec"}));
 }
 
 TEST_F(ListenerConfigCommand, SaysWhatIsMissing) {
-  EXPECT_THAT(Fails(Config({"--for", "sendmail"})), HasSubstr("nginx|apache"));
+  EXPECT_THAT(Misused(Config({"--for", "sendmail"})), HasSubstr("nginx|apache"));
   EXPECT_THAT(Fails(Config({"--for", "nginx", "--key", "www.example.test"})),
               HasSubstr("keybroker listener bind smtp www.example.test"));
   EXPECT_THAT(Fails(Config({"--for", "nginx", "--write", File("a b")})),

@@ -38,7 +38,7 @@ TEST_F(ListenerCommand, RefusesWhatTheBrokerWouldRefuse) {
   EXPECT_THAT(Fails({"listener", "add", "smtp"}), HasSubstr("--user"));
   EXPECT_THAT(Fails({"listener", "add", "smtp", "--user", "no-such-user"}),
               HasSubstr("no user \"no-such-user\""));
-  EXPECT_THAT(Fails({"listener", "add", "smtp", "--user", "root", "--mode", "rw"}),
+  EXPECT_THAT(Misused({"listener", "add", "smtp", "--user", "root", "--mode", "rw"}),
               HasSubstr("file mode"));
   EXPECT_TRUE(Answer({"listener", "list"})["listeners"].empty());
 }

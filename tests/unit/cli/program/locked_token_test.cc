@@ -123,5 +123,20 @@ TEST_F(LockedToken, ThatIsOpenTriesNoPin) {
   EXPECT_EQ(run_.Stop(), 0);
 }
 
+// A command that was told by the token that the PIN file is wrong knows what the next start meets.
+TEST_F(LockedToken, IsForeseenWhileItIsOpen) {
+  SetPinFile(kPin);
+  StartAll();
+  AwaitState("ready");
+  EXPECT_THAT(Run({"status"}).err, Not(HasSubstr("next start")));
+  SetPinFile("000000");
+  EXPECT_EQ(Run({"key", "list"}).status, 1);
+  const auto status = Run({"status"});
+  EXPECT_EQ(status.status, 0);
+  EXPECT_THAT(status.err, AllOf(HasSubstr("next start finds it locked"),
+                                HasSubstr("the last login was refused (CKR_PIN_INCORRECT)")));
+  EXPECT_EQ(run_.Stop(), 0);
+}
+
 }  // namespace
 }  // namespace keybroker::cli::test

@@ -147,6 +147,43 @@ TEST_F(TokenCommand, InitNamesTheUserWhoMustBeAbleToWrite) {
               AllOf(HasSubstr("libsofthsm2.so"), HasSubstr(user), HasSubstr("to write where")));
 }
 
+TEST_F(TokenCommand, NoticesThatTheConfiguredPinFileIsMissing) {
+  std::filesystem::remove(File("token/pin"));
+  const std::string missing =
+      File("token/pin").string() + " is missing: write the PIN there (mode 0600, owner ";
+  const auto added = Run(TokenArguments("main", "stack"));
+  EXPECT_EQ(added.status, 0);
+  EXPECT_THAT(added.err, HasSubstr(missing));
+  EXPECT_THAT(Fails({"token", "init", "--so-pin-file", File("so-pin")}),
+              AllOf(HasSubstr(missing), HasSubstr("Nothing was changed")));
+  Write("given-pin", std::string(kPin) + "\n", 0600);
+  const auto made =
+      Run({"token", "init", "--so-pin-file", File("so-pin"), "--pin-file", File("given-pin")});
+  EXPECT_EQ(made.status, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr(missing));
+}
+
+TEST_F(TokenCommand, SaysThatTheFolderOfTheProfilesIsMissing) {
+  std::string settings = Read("etc/keybroker.toml");
+  const size_t at = settings.find(KB_SOURCE_DIR "/tokens");
+  ASSERT_NE(at, std::string::npos);
+  Write("etc/keybroker.toml", settings.replace(at, sizeof KB_SOURCE_DIR "/tokens" - 1, "/nowhere"));
+  EXPECT_THAT(Fails(TokenArguments("main", "stack")),
+              AllOf(HasSubstr("profiles_dir /nowhere is not a directory"),
+                    HasSubstr("[paths] of keybroker.toml")));
+}
+
+TEST_F(TokenCommand, NamesTheFileOfAWrongPinAndADescriptorThatIsNotOpen) {
+  InitToken();
+  Write("token/pin", "000000\n", 0600);
+  GiveToTokenUser("token/pin");
+  const std::string source = "(read from " + File("token/pin").string() + ")";
+  EXPECT_THAT(Fails({"key", "list"}), AllOf(HasSubstr("CKR_PIN_INCORRECT"), HasSubstr(source)));
+  EXPECT_THAT(Fails({"key", "list"}), AllOf(HasSubstr("no login was tried"), HasSubstr(source)));
+  EXPECT_THAT(Misused({"key", "list", "--pin-fd", "77"}),
+              AllOf(HasSubstr("--pin-fd 77"), HasSubstr("not open"), HasSubstr("77<FILE")));
+}
+
 TEST_F(TokenCommand, NeedsAPinFromSomewhere) {
   auto arguments = TokenArguments("main", "stack");
   arguments.resize(arguments.size() - 2);  // no --pin-file

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "cli/key_choice.h"
+#include "cli/token_access.h"
+#include "keybroker/base/result.h"
+#include "keybroker/config/settings.h"
+
+namespace keybroker::cli {
+
+// PrepareForKey is TokenAccess::Prepare for a command that names a key which exists: with several
+// tokens and none named, the one that holds the key. They are asked for public objects only, so
+// that no PIN is tried where the key is not. Malformed asks for --token when several hold it, or
+// when none shows it.
+Result<TokenAccess> PrepareForKey(const config::Settings& settings, const TokenOptions& options,
+                                  const KeyWish& wish);
+
+}  // namespace keybroker::cli
