@@ -142,6 +142,7 @@ const char* MechanismName(CK_MECHANISM_TYPE mechanism) {
     KB_NAME(CKM_AES_GCM)
     KB_NAME(CKM_AES_KEY_WRAP)
     KB_NAME(CKM_AES_KEY_WRAP_PAD)
+    KB_NAME(CKM_AES_KEY_WRAP_KWP)
     default:
       return "CKM_?";
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "token/generate_pair.h"
+#include "token/private_template.h"
 #include "token/prove_key.h"
 
 namespace keybroker::token {
@@ -37,71 +38,10 @@ Attributes PublicTemplate(const KeySpec& spec, Bytes id, bool on_token) {
   return attributes;
 }
 
-void AddAllowedMechanisms(KeyType type, Attributes* attributes) {
-  std::vector<CK_MECHANISM_TYPE> allowed;
-  for (const cryptoki::SignMechanism& mechanism : cryptoki::AllSignMechanisms()) {
-    if (mechanism.key_type == type) allowed.push_back(mechanism.type);
-  }
-  attributes->Add(CKA_ALLOWED_MECHANISMS, Bytes(reinterpret_cast<const uint8_t*>(allowed.data()),
-                                                allowed.size() * sizeof allowed[0]));
-}
-
-Attributes PrivateTemplate(const KeySpec& spec, const Profile& profile, Bytes id, bool on_token) {
-  Attributes attributes;
-  attributes.AddUlong(CKA_CLASS, CKO_PRIVATE_KEY)
-      .AddUlong(CKA_KEY_TYPE, cryptoki::CkKeyType(spec.type))
-      .AddBool(CKA_TOKEN, on_token)
-      .AddBool(CKA_PRIVATE, true)
-      .AddBool(CKA_SENSITIVE, true)
-      .AddBool(CKA_EXTRACTABLE, spec.exportable)
-      .AddBool(CKA_SIGN, true)
-      .AddBool(CKA_DECRYPT, false)  // SoftHSM 2.6.1 defaults to true, on EC keys too
-      .AddBool(CKA_UNWRAP, false)
-      .AddBool(CKA_DERIVE, false)
-      .Add(CKA_LABEL, spec.label)
-      .Add(CKA_ID, id);
-  if (profile.allowed_mechanisms) AddAllowedMechanisms(spec.type, &attributes);
-  return attributes;
-}
-
-// ReadPair gives the pair as ListKeys sees it.
-Result<KeyPair> ReadPair(const Session& session, CK_OBJECT_HANDLE private_key) {
-  KB_ASSIGN(KeyList list, ListKeys(session));
-  for (KeyPair& key : list.keys) {
-    if (key.private_key == private_key) return std::move(key);
-  }
-  std::string why;
-  for (const std::string& sentence : list.skipped) why += "; " + sentence;
-  return Fail(TokenFailed("the token does not show the key that it generated" + why));
-}
-
 Status SetId(const Session& session, const Session::Pair& pair, Bytes id) {
   const auto value = Attributes().Add(CKA_ID, id);
   KB_TRY(session.Set(pair.public_key, value));
   return session.Set(pair.private_key, value);
-}
-
-Status CheckAttributes(const Session& session, const KeyPair& key, const KeySpec& spec) {
-  const auto is = [&](CK_ATTRIBUTE_TYPE type, bool wanted) -> Result<bool> {
-    KB_ASSIGN(const auto value, session.ReadBool(key.private_key, type));
-    return !value || *value == wanted;
-  };
-  for (const auto& [type, wanted, name] : {std::tuple{CKA_SENSITIVE, true, "CKA_SENSITIVE"},
-                                           {CKA_SIGN, true, "CKA_SIGN"},
-                                           {CKA_EXTRACTABLE, spec.exportable, "CKA_EXTRACTABLE"},
-                                           {CKA_DECRYPT, false, "CKA_DECRYPT"},
-                                           {CKA_UNWRAP, false, "CKA_UNWRAP"},
-                                           {CKA_DERIVE, false, "CKA_DERIVE"}}) {
-    KB_ASSIGN(const bool right, is(type, wanted));
-    if (!right) {
-      return Fail(TokenFailed(std::string("the token set ") + name +
-                              " otherwise than asked; the key was destroyed again"));
-    }
-  }
-  if (key.label != spec.label || key.bits != spec.bits) {
-    return Fail(TokenFailed("the token made a key of another label or size"));
-  }
-  return {};
 }
 
 Result<KeyPair> Finish(const Session& session, const Session::Pair& pair, const KeySpec& spec) {
@@ -110,7 +50,10 @@ Result<KeyPair> Finish(const Session& session, const Session::Pair& pair, const 
   KB_TRY(SetId(session, pair, id));
   KB_ASSIGN(KeyPair key, ReadPair(session, pair.private_key));
   if (key.id != id) return Fail(TokenFailed("the token did not keep the CKA_ID it was given"));
-  KB_TRY(CheckAttributes(session, key, spec));
+  KB_TRY(CheckPrivateAttributes(session, key.private_key, spec.exportable));
+  if (key.label != spec.label || key.bits != spec.bits) {
+    return Fail(TokenFailed("the token made a key of another label or size"));
+  }
   KB_TRY(ProveKey(session, key));
   return key;
 }
@@ -134,6 +77,16 @@ Status CheckProfile(const Profile& profile, const KeySpec& spec) {
 
 }  // namespace
 
+Result<KeyPair> ReadPair(const Session& session, CK_OBJECT_HANDLE private_key) {
+  KB_ASSIGN(KeyList list, ListKeys(session));
+  for (KeyPair& key : list.keys) {
+    if (key.private_key == private_key) return std::move(key);
+  }
+  std::string why;
+  for (const std::string& sentence : list.skipped) why += "; " + sentence;
+  return Fail(TokenFailed("the token does not show the key that was made on it" + why));
+}
+
 Result<KeyPair> GenerateKey(const Session& session, const Profile& profile, const KeySpec& spec) {
   return GeneratePair(session, profile, spec, true);
 }
@@ -147,8 +100,9 @@ Result<KeyPair> GeneratePair(const Session& session, const Profile& profile, con
   if (RAND_bytes(id, sizeof id) != 1) return Fail(Internal("no random bytes"));
   const CK_MECHANISM_TYPE mechanism =
       spec.type == KeyType::kRsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
+  const PrivateKeyRights rights{spec.type, spec.exportable, profile.allowed_mechanisms, on_token};
   KB_ASSIGN(const auto pair, session.GenerateKeyPair(mechanism, PublicTemplate(spec, id, on_token),
-                                                     PrivateTemplate(spec, profile, id, on_token)));
+                                                     PrivateTemplate(rights, spec.label, id)));
   auto key = Finish(session, pair, spec);
   if (!key) {
     (void)session.Destroy(pair.private_key);

@@ -9,4 +9,7 @@ namespace keybroker::token {
 Result<KeyPair> GeneratePair(const Session& session, const Profile& profile, const KeySpec& spec,
                              bool on_token);
 
+// ReadPair gives the pair of a private key as ListKeys sees it.
+Result<KeyPair> ReadPair(const Session& session, CK_OBJECT_HANDLE private_key);
+
 }  // namespace keybroker::token

@@ -28,6 +28,9 @@ Status CheckStored(const char* what, CK_RV rv) {
 // A token that claims a larger attribute is broken or hostile.
 constexpr CK_ULONG kMaxAttribute = 1 << 20;
 
+// Room for a wrapped RSA-4096 PKCS#8 (2,384 bytes) and then some.
+constexpr size_t kMaxWrapped = 8192;
+
 }  // namespace
 
 Result<Session> Session::Open(std::shared_ptr<Module> module, CK_SLOT_ID slot, bool read_write) {
@@ -121,6 +124,17 @@ Result<CK_OBJECT_HANDLE> Session::Create(const Attributes& object) const {
   return handle;
 }
 
+Result<CK_OBJECT_HANDLE> Session::CreateSecret(const Attributes& object,
+                                               const Secret& value) const {
+  auto list = object.Template();
+  const auto bytes = value.Expose();
+  list.push_back({CKA_VALUE, const_cast<uint8_t*>(bytes.data()), bytes.size()});
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  KB_TRY(CheckStored("C_CreateObject",
+                     module_->api().C_CreateObject(handle_, list.data(), list.size(), &handle)));
+  return handle;
+}
+
 Status Session::Set(CK_OBJECT_HANDLE object, const Attributes& values) const {
   auto list = values.Template();
   return CheckStored("C_SetAttributeValue",
@@ -143,6 +157,30 @@ Result<Session::Pair> Session::GenerateKeyPair(CK_MECHANISM_TYPE mechanism,
                          handle_, &how, public_list.data(), public_list.size(), private_list.data(),
                          private_list.size(), &pair.public_key, &pair.private_key)));
   return pair;
+}
+
+Result<std::vector<uint8_t>> Session::WrapKey(CK_MECHANISM_TYPE mechanism, Bytes parameter,
+                                              CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key) const {
+  CK_MECHANISM how{mechanism, const_cast<uint8_t*>(parameter.data()), parameter.size()};
+  std::vector<uint8_t> wrapped(kMaxWrapped);
+  CK_ULONG size = wrapped.size();
+  KB_TRY(CheckRv("C_WrapKey",
+                 module_->api().C_WrapKey(handle_, &how, kek, key, wrapped.data(), &size)));
+  if (size > wrapped.size()) return Fail(TokenFailed("the token claims an absurd wrapped key"));
+  wrapped.resize(size);
+  return wrapped;
+}
+
+Result<CK_OBJECT_HANDLE> Session::UnwrapKey(CK_MECHANISM_TYPE mechanism, Bytes parameter,
+                                            CK_OBJECT_HANDLE kek, Bytes wrapped,
+                                            const Attributes& object) const {
+  CK_MECHANISM how{mechanism, const_cast<uint8_t*>(parameter.data()), parameter.size()};
+  auto list = object.Template();
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  KB_TRY(CheckRv("C_UnwrapKey", module_->api().C_UnwrapKey(
+                                    handle_, &how, kek, const_cast<uint8_t*>(wrapped.data()),
+                                    wrapped.size(), list.data(), list.size(), &handle)));
+  return handle;
 }
 
 Result<std::optional<CK_MECHANISM_INFO>> Session::MechanismInfo(CK_MECHANISM_TYPE mechanism) const {

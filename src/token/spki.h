@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "keybroker/base/result.h"
+#include "keybroker/cryptoki/key_type.h"
 #include "keybroker/token/session.h"
 #include "token/openssl.h"
 
@@ -18,6 +19,16 @@ Result<EvpKey> EcPublicKey(Bytes params, Bytes point);
 
 // Spki is the key's DER SubjectPublicKeyInfo (RFC 5280 section 4.1).
 Result<std::vector<uint8_t>> Spki(const EvpKey& key);
+
+// PublicParts is what a public key object holds: CKA_MODULUS and CKA_PUBLIC_EXPONENT, or
+// CKA_EC_PARAMS and CKA_EC_POINT (a DER OCTET STRING).
+struct PublicParts {
+  std::vector<uint8_t> first;
+  std::vector<uint8_t> second;
+};
+
+// PartsOf takes a DER SubjectPublicKeyInfo of type apart.
+Result<PublicParts> PartsOf(cryptoki::KeyType type, Bytes spki);
 
 // PointOctetString is point as the DER OCTET STRING, whichever form the token gave it in.
 Result<std::vector<uint8_t>> PointOctetString(Bytes point);

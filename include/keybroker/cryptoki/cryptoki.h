@@ -13,3 +13,6 @@
 #ifndef CKA_DESTROYABLE
 #define CKA_DESTROYABLE (0x172UL)
 #endif
+#ifndef CKM_AES_KEY_WRAP_KWP  // v3.0; RFC 5649
+#define CKM_AES_KEY_WRAP_KWP (0x210bUL)
+#endif

@@ -57,6 +57,8 @@ class Session {
   Result<std::optional<CK_ULONG>> ReadUlong(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) const;
 
   Result<CK_OBJECT_HANDLE> Create(const Attributes& object) const;
+  // CreateSecret is Create with value as CKA_VALUE, which is copied nowhere on the way.
+  Result<CK_OBJECT_HANDLE> CreateSecret(const Attributes& object, const Secret& value) const;
   Status Set(CK_OBJECT_HANDLE object, const Attributes& values) const;
   Status Destroy(CK_OBJECT_HANDLE object) const;
 
@@ -66,6 +68,13 @@ class Session {
   };
   Result<Pair> GenerateKeyPair(CK_MECHANISM_TYPE mechanism, const Attributes& public_key,
                                const Attributes& private_key) const;
+
+  // WrapKey and UnwrapKey are C_WrapKey and C_UnwrapKey, parameter the mechanism's own bytes.
+  Result<std::vector<uint8_t>> WrapKey(CK_MECHANISM_TYPE mechanism, Bytes parameter,
+                                       CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key) const;
+  Result<CK_OBJECT_HANDLE> UnwrapKey(CK_MECHANISM_TYPE mechanism, Bytes parameter,
+                                     CK_OBJECT_HANDLE kek, Bytes wrapped,
+                                     const Attributes& object) const;
 
   // Sign signs data, single-part, as mechanism wants it (a digest, DigestInfo or message). When the
   // key has CKA_ALWAYS_AUTHENTICATE, context_pin is logged in between C_SignInit and C_Sign.

@@ -1,0 +1,51 @@
+#include <utility>
+
+#include "keybroker/token/key_wrap.h"
+
+namespace keybroker::token {
+
+std::string_view WrapAlgorithmName(WrapAlgorithm algorithm) {
+  return algorithm == WrapAlgorithm::kAesKeyWrapPad ? "aes256-wrap-pad" : "aes256-cbc-pad";
+}
+
+Result<Kek> Kek::Create(const Session& session, const Secret& key) {
+  Attributes attributes;
+  attributes.AddUlong(CKA_CLASS, CKO_SECRET_KEY)
+      .AddUlong(CKA_KEY_TYPE, CKK_AES)
+      .AddBool(CKA_TOKEN, false)
+      .AddBool(CKA_PRIVATE, true)
+      .AddBool(CKA_SENSITIVE, true)
+      .AddBool(CKA_EXTRACTABLE, false)
+      .AddBool(CKA_WRAP, true)
+      .AddBool(CKA_UNWRAP, true)
+      .AddBool(CKA_ENCRYPT, false)
+      .AddBool(CKA_DECRYPT, false);
+  auto handle = session.CreateSecret(attributes, key);
+  if (!handle) {
+    Error error = handle.error();
+    error.detail = "the token does not take the key that the password makes (" + error.detail +
+                   "): it cannot make or restore password backups";
+    return Fail(std::move(error));
+  }
+  return Kek(&session, *handle);
+}
+
+Kek::Kek(Kek&& other) noexcept
+    : session_(std::exchange(other.session_, nullptr)), handle_(other.handle_) {}
+
+Kek::~Kek() {
+  // As an object of the session it goes with the session at the latest.
+  if (session_ != nullptr) static_cast<void>(session_->Destroy(handle_));
+}
+
+Result<std::vector<uint8_t>> Kek::Wrap(const WrapMechanism& how, Bytes iv,
+                                       CK_OBJECT_HANDLE key) const {
+  return session_->WrapKey(how.type, iv, handle_, key);
+}
+
+Result<CK_OBJECT_HANDLE> Kek::Unwrap(const WrapMechanism& how, Bytes iv, Bytes wrapped,
+                                     const Attributes& object) const {
+  return session_->UnwrapKey(how.type, iv, handle_, wrapped, object);
+}
+
+}  // namespace keybroker::token
