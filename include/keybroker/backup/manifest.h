@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keybroker/backup/defect.h"
+#include "keybroker/cryptoki/key_type.h"
+
+namespace keybroker::backup {
+
+// kManifestOid is the attribute of the key bag that holds the manifest: the random UUID
+// d67d26e6-2d8d-474f-9f3d-82d2ef73ab50 under the arc that needs no registration (ITU-T X.667).
+inline constexpr char kManifestOid[] = "2.25.285104617173428788038568507093999135568";
+
+inline constexpr int kManifestVersion = 1;
+inline constexpr size_t kManifestMaxSize = 65536;
+
+// ManifestBinding is a binding that the key had when it was backed up.
+struct ManifestBinding {
+  std::string listener;
+  std::vector<std::string> mechanisms;  // as written: names of sets or of mechanisms
+
+  bool operator==(const ManifestBinding&) const = default;
+};
+
+// ManifestToken is CK_TOKEN_INFO of the token that wrapped the key.
+struct ManifestToken {
+  std::string label;
+  std::string manufacturer;
+  std::string model;
+  std::string serial;
+  std::string firmware;
+
+  bool operator==(const ManifestToken&) const = default;
+};
+
+// Manifest says what a backup holds (docs/backup-format.md). It is covered by the file's MAC, and
+// readable without the password: until the MAC was checked it is a claim. It never grants: what a
+// restored key may do is the lesser of it and the local configuration.
+struct Manifest {
+  std::string name;  // key name
+  cryptoki::KeyType type = cryptoki::KeyType::kEc;
+  uint32_t bits = 0;
+  std::vector<uint8_t> id;    // CKA_ID
+  std::vector<uint8_t> spki;  // DER SubjectPublicKeyInfo
+  bool current = false;       // it was the current generation of its name and type
+  std::vector<ManifestBinding> bindings;
+  ManifestToken token;
+  int64_t created = 0;    // seconds since 1970
+  uint64_t sequence = 0;  // counts the backups of this key, from 1
+
+  bool operator==(const Manifest&) const = default;
+};
+
+// FormatManifest writes the one spelling of a manifest: JSON, its fields in the format's order, no
+// white space.
+std::string FormatManifest(const Manifest& manifest);
+
+// ParseManifest reads exactly what FormatManifest writes; text may be hostile. kNewerVersion when
+// only its version is unknown, kDamaged for anything else.
+FileResult<Manifest> ParseManifest(std::string_view text);
+
+}  // namespace keybroker::backup
