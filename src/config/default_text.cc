@@ -76,6 +76,25 @@ on_failure = "refuse"
 # new one begins that names it; 0: it grows for ever. Nothing deletes the older ones: `keybroker audit
 # verify` checks all that are there, so move them away when they are kept elsewhere.
 rotate_mib = 256
+
+[backup]
+# PBKDF2-HMAC-SHA256 iterations of a new backup, 600000 to 10000000; its MAC gets twice as many.
+# Warning: they buy a weak password little time, and every restore and drill waits for them.
+iterations = 600000
+
+# Least number of characters of a backup's password that somebody thought of, 12 to 200; `backup
+# export --generate` makes a better one. Warning: whoever has the file and guesses it has the key.
+password_length = 15
+
+# Whether `backup restore --exportable` may make a key that can be wrapped again. Warning: then
+# whoever may restore on this host may also export, under a password of his own.
+restore_exportable = false
+
+# Days after which `keybroker doctor` warns of a key whose last verified backup is older.
+backup_days = 180
+
+# Days after which it warns of a key whose backup was last restored in a drill.
+drill_days = 90
 )";
 }
 

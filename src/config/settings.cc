@@ -71,6 +71,17 @@ void ReadAudit(const TomlSection& audit, Settings* settings) {
   settings->rotate_mib = static_cast<uint64_t>(audit.Integer("rotate_mib", 256, 0, 1000));
 }
 
+void ReadBackup(const TomlSection& backup, Settings* settings) {
+  settings->backup_iterations =
+      Count(backup, "iterations", settings->backup_iterations, 600000, 10000000);
+  settings->backup_password_length =
+      Count(backup, "password_length", settings->backup_password_length, 12, 200);
+  settings->backup_restore_exportable =
+      backup.Bool("restore_exportable", settings->backup_restore_exportable);
+  settings->backup_days = Count(backup, "backup_days", settings->backup_days, 1, 36500);
+  settings->drill_days = Count(backup, "drill_days", settings->drill_days, 1, 36500);
+}
+
 }  // namespace
 
 Result<Settings> ParseSettings(std::string_view text, const fs::path& file) {
@@ -86,6 +97,7 @@ Result<Settings> ParseSettings(std::string_view text, const fs::path& file) {
   settings.admin_group = users.String("admin_group", settings.admin_group);
   ReadBroker(toml.root().Table("broker"), &settings);
   ReadAudit(toml.root().Table("audit"), &settings);
+  ReadBackup(toml.root().Table("backup"), &settings);
   KB_TRY(toml.Check());
   return settings;
 }

@@ -46,6 +46,13 @@ struct Settings {
   AuditFailure on_failure = AuditFailure::kRefuse;
   uint64_t rotate_mib = 256;  // a longer broker's log is moved away; 0: never
 
+  // [backup]
+  unsigned backup_iterations = 600000;   // PBKDF2-HMAC-SHA256
+  unsigned backup_password_length = 15;  // least characters of a password that somebody thought of
+  bool backup_restore_exportable = false;  // `backup restore --exportable` is allowed
+  unsigned backup_days = 180;              // doctor warns of an older verified backup
+  unsigned drill_days = 90;                // doctor warns of an older drill
+
   // Where things are; every program agrees on these.
   std::filesystem::path AdminSocket() const { return runtime_dir / "admin.socket"; }
   std::filesystem::path TokenSocketDir() const { return runtime_dir / "tokens"; }
@@ -69,6 +76,7 @@ struct Settings {
   }  // owner token_user, 0700
   std::filesystem::path OperatorStateDir() const { return state_dir / "operator"; }  // root, 0700
   std::filesystem::path BrokerAudit() const { return BrokerStateDir() / "audit.log"; }
+  std::filesystem::path BackupRecords() const { return OperatorStateDir() / "backups"; }
   std::filesystem::path OperatorAudit() const { return OperatorStateDir() / "audit.log"; }
 };
 

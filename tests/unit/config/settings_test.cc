@@ -33,6 +33,16 @@ void ExpectDefaults(const Settings& settings) {
   EXPECT_EQ(settings.unavailable_budget, defaults.unavailable_budget);
   EXPECT_EQ(settings.signatures, defaults.signatures);
   EXPECT_EQ(settings.on_failure, defaults.on_failure);
+  EXPECT_EQ(settings.backup_iterations, defaults.backup_iterations);
+  EXPECT_EQ(settings.backup_password_length, defaults.backup_password_length);
+  EXPECT_EQ(settings.backup_restore_exportable, defaults.backup_restore_exportable);
+  EXPECT_EQ(settings.backup_days, defaults.backup_days);
+  EXPECT_EQ(settings.drill_days, defaults.drill_days);
+}
+
+TEST(Settings, LetNoBackupBeCheap) {
+  EXPECT_THAT(FaultOf("[backup]\niterations = 599999\n"), ::testing::HasSubstr("600000"));
+  EXPECT_THAT(FaultOf("[backup]\npassword_length = 8\n"), ::testing::HasSubstr("12"));
 }
 
 TEST(Settings, HaveDefaultsForEverything) {
@@ -61,11 +71,13 @@ TEST(Settings, DefaultTextHasEveryOptionWithACommentAbove) {
     }
     above = line;
   }
-  EXPECT_THAT(options, ::testing::ElementsAre(
-                           "runtime_dir", "state_dir", "listeners_dir", "tokens_dir",
-                           "current_file", "profiles_dir", "broker_user", "token_user",
-                           "admin_group", "workers", "max_connections", "request_deadline_ms",
-                           "unavailable_budget_ms", "signatures", "on_failure", "rotate_mib"));
+  EXPECT_THAT(options,
+              ::testing::ElementsAre("runtime_dir", "state_dir", "listeners_dir", "tokens_dir",
+                                     "current_file", "profiles_dir", "broker_user", "token_user",
+                                     "admin_group", "workers", "max_connections",
+                                     "request_deadline_ms", "unavailable_budget_ms", "signatures",
+                                     "on_failure", "rotate_mib", "iterations", "password_length",
+                                     "restore_exportable", "backup_days", "drill_days"));
   // Each of them is read: any other value changes something or is refused.
   for (const std::string& option : options) {
     std::string other = text;
@@ -114,7 +126,7 @@ TEST(Settings, ReportSeveralMistakesTogether) {
             "/etc/keybroker/keybroker.toml:5: signatures: must be one of \"each\", "
             "\"per-second\"\n"
             "/etc/keybroker/keybroker.toml:6: unknown key \"brokre\"; the legal keys here are "
-            "audit, broker, paths, users\n"
+            "audit, backup, broker, paths, users\n"
             "/etc/keybroker/keybroker.toml:8: token_user: must not be empty\n"
             "/etc/keybroker/keybroker.toml:10: state_dir: must not be empty");
 }
