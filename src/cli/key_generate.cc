@@ -8,6 +8,7 @@
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/policy/listener.h"
+#include "keybroker/token/key_wrap.h"
 
 namespace keybroker::cli {
 namespace {
@@ -97,11 +98,25 @@ Error MadeButNotCurrent(const token::KeySpec& spec, const std::string& id, Error
   return error;
 }
 
+// CheckWraps refuses before anything is made: an exportable key that no backup can be made of is
+// weaker for nothing.
+Status CheckWraps(const LoggedIn& token) {
+  std::vector<std::string> evidence;
+  if (!token::ProbeWrap(token.session, &evidence).empty()) return {};
+  std::string text;
+  for (const std::string& line : evidence) text += (text.empty() ? "" : "; ") + line;
+  return Fail(TokenFailed("the token \"" + token.config.name +
+                          "\" wraps keys in no way that keybroker knows (" + text +
+                          "), so no backup could be made. Leave --exportable out, and back the "
+                          "token up by its vendor's own means"));
+}
+
 Result<Json> Generate(const TokenAccess& access, const GenerateOptions& options,
                       const token::KeySpec& spec) {
   return access.Run(true, [&](LoggedIn& token) -> Result<Json> {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
     KB_TRY(OlderIds(keys, spec, options.new_generation));
+    if (spec.exportable) KB_TRY(CheckWraps(token));
     KB_ASSIGN(const auto key, token::GenerateKey(token.session, token.profile, spec));
     return KeyJson(key, false);
   });

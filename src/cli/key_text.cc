@@ -32,11 +32,11 @@ std::string Kind(const Json& key) {
 std::string GeneratedText(const Json& key, const std::string& token) {
   const std::string name = GetText(key, "name");
   return "made the key " + name + " (" + Kind(key) + ") on the token \"" + token + "\"\n" +
-         Columns(
-             {{"  id", GetText(key, "id")},
-              {"  current", YesNo(GetBool(key, "current"))},
-              {"  exportable", GetBool(key, "exportable") ? "yes: it can be wrapped for a backup"
-                                                          : "no, and it never will be"}}) +
+         Columns({{"  id", GetText(key, "id")},
+                  {"  current", YesNo(GetBool(key, "current"))},
+                  {"  exportable", GetBool(key, "exportable")
+                                       ? "yes, until it is sealed: keybroker backup export"
+                                       : "no, and it never will be"}}) +
          "next: keybroker request create " + name + " --type " + GetText(key, "type") +
          (GetBool(key, "current") ? "" : " --id " + GetText(key, "id"));
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "keybroker/cryptoki/names.h"
+#include "keybroker/token/key_wrap.h"
 #include "token/generate_pair.h"
 #include "token/sign_once.h"
 
@@ -36,6 +37,7 @@ class Prober {
   void MeasureAllowedMechanisms();
   void MeasurePublicKeyInfo();
   void MeasureHashAndSign();
+  void MeasureWrap();
   ProbeResult Take() { return std::move(result_); }
 
  private:
@@ -128,6 +130,18 @@ void Prober::MeasureHashAndSign() {
   if (ec) Destroy(*ec);
 }
 
+void Prober::MeasureWrap() {
+  std::vector<std::string> lines;
+  std::string names;
+  for (const WrapMechanism& how : ProbeWrap(session_, &lines)) {
+    profile().wrap.emplace_back(WrapAlgorithmName(how.algorithm));
+    names += (names.empty() ? "" : ", ") + profile().wrap.back();
+  }
+  std::string evidence;
+  for (const std::string& line : lines) evidence += (evidence.empty() ? "" : "; ") + line;
+  Note("wrap", names.empty() ? "none" : names, evidence);
+}
+
 }  // namespace
 
 Result<ProbeResult> Probe(const Token& token) {
@@ -138,6 +152,7 @@ Result<ProbeResult> Probe(const Token& token) {
   prober.MeasureAllowedMechanisms();
   prober.MeasurePublicKeyInfo();
   prober.MeasureHashAndSign();
+  prober.MeasureWrap();
   ProbeResult result = prober.Take();
   result.profile.model = token.info().manufacturer + " " + token.info().model;
   return result;

@@ -12,6 +12,14 @@ std::string Flag(std::string_view key, bool value) {
   return std::string(key) + (value ? " = true\n" : " = false\n");
 }
 
+std::string List(std::string_view key, const std::vector<std::string>& values) {
+  std::string text = std::string(key) + " = [";
+  for (size_t i = 0; i < values.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + config::TomlQuote(values[i]);
+  }
+  return text + "]\n";
+}
+
 }  // namespace
 
 Result<Profile> ParseProfile(std::string_view text, std::string_view file) {
@@ -32,6 +40,7 @@ Result<Profile> ParseProfile(std::string_view text, std::string_view file) {
     profile.rsa_bits.push_back(static_cast<unsigned>(bits));
   }
   profile.ec_curves = table.Strings("ec_curves");
+  profile.wrap = table.Strings("wrap");
   KB_TRY(toml.Check());
   return profile;
 }
@@ -48,11 +57,8 @@ std::string FormatProfile(const Profile& profile) {
   for (size_t i = 0; i < profile.rsa_bits.size(); ++i) {
     text += (i == 0 ? "" : ", ") + std::to_string(profile.rsa_bits[i]);
   }
-  text += "]\nec_curves = [";
-  for (size_t i = 0; i < profile.ec_curves.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + config::TomlQuote(profile.ec_curves[i]);
-  }
-  return text + "]\n";
+  text += "]\n" + List("ec_curves", profile.ec_curves);
+  return text + List("wrap", profile.wrap);
 }
 
 Result<Profile> LoadProfile(const std::filesystem::path& directory, std::string_view name) {

@@ -22,6 +22,7 @@ struct Profile {
   bool hash_and_sign = true;                    // CKM_SHA256_RSA_PKCS and kin are offered
   std::vector<unsigned> rsa_bits;               // generated and used in a signature when measured
   std::vector<std::string> ec_curves;           // "P-256", ...
+  std::vector<std::string> wrap;                // "aes256-wrap-pad", ...: what backups need
 };
 
 Result<Profile> ParseProfile(std::string_view text, std::string_view file);

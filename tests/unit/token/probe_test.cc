@@ -27,12 +27,13 @@ void ExpectProfileHolds(const test::SoftToken& soft, const std::string& name) {
   EXPECT_EQ(kept->hash_and_sign, measured->profile.hash_and_sign);
   EXPECT_EQ(kept->rsa_bits, measured->profile.rsa_bits);
   EXPECT_EQ(kept->ec_curves, measured->profile.ec_curves);
+  EXPECT_EQ(kept->wrap, measured->profile.wrap);
 }
 
 void ExpectNothingLeft(const test::SoftToken& soft) {
   const Token token = soft.LogIn();
   const auto session = token.OpenSession(false);
-  for (const CK_OBJECT_CLASS object_class : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
+  for (const CK_OBJECT_CLASS object_class : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY}) {
     const auto left = session->Find(Attributes().AddUlong(CKA_CLASS, object_class));
     ASSERT_TRUE(left);
     EXPECT_TRUE(left->empty());

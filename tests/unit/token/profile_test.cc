@@ -12,7 +12,8 @@ using testing::HasSubstr;
 constexpr char kWhole[] =
     "[profile]\nmodel = \"Acme HSM\"\nhang_limit_ms = 2500\nallowed_mechanisms = true\n"
     "public_key_info = true\nseveral_processes = false\nid_at_generation = false\n"
-    "hash_and_sign = false\nrsa_bits = [2048, 3072]\nec_curves = [\"P-256\", \"P-384\"]\n";
+    "hash_and_sign = false\nrsa_bits = [2048, 3072]\nec_curves = [\"P-256\", \"P-384\"]\n"
+    "wrap = [\"aes256-wrap-pad\"]\n";
 
 TEST(Profile, IsReadAndWrittenAlike) {
   const auto profile = ParseProfile(kWhole, "/usr/share/keybroker/tokens/acme.toml");
@@ -27,6 +28,7 @@ TEST(Profile, IsReadAndWrittenAlike) {
   EXPECT_FALSE(profile->hash_and_sign);
   EXPECT_THAT(profile->rsa_bits, ElementsAre(2048u, 3072u));
   EXPECT_THAT(profile->ec_curves, ElementsAre("P-256", "P-384"));
+  EXPECT_THAT(profile->wrap, ElementsAre("aes256-wrap-pad"));
   EXPECT_EQ(FormatProfile(*profile), kWhole);
 }
 
