@@ -23,16 +23,6 @@ constexpr auto kLockPatience = 120s;
 constexpr auto kLockSilence = 1s;
 constexpr auto kLockPause = 50ms;
 
-// OperatorName is who logged in, as the kernel remembers it through su and sudo, else the user.
-std::string OperatorName() {
-  std::string uid = std::to_string(::getuid());
-  if (auto login = ReadFile("/proc/self/loginuid", 64); login && !login->empty()) {
-    if (*login != "4294967295") uid = *login;
-  }
-  const auto user = FindUser(uid);
-  return user ? user->name : uid;
-}
-
 std::string Holder(int fd) {
   char text[128];
   const ssize_t n = ::pread(fd, text, sizeof text, 0);
@@ -71,6 +61,15 @@ Result<UniqueFd> TakeLock(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+std::string OperatorName() {
+  std::string uid = std::to_string(::getuid());
+  if (auto login = ReadFile("/proc/self/loginuid", 64); login && !login->empty()) {
+    if (*login != "4294967295") uid = *login;
+  }
+  const auto user = FindUser(uid);
+  return user ? user->name : uid;
+}
 
 Result<Change> Change::Begin(const config::Settings& settings) {
   KB_TRY(MakeStateDirectories(settings));

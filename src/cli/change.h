@@ -46,6 +46,9 @@ class Change {
   audit::Log log_;
 };
 
+// OperatorName is who logged in, as the kernel remembers it through su and sudo, else the user.
+std::string OperatorName();
+
 // Recorded runs work and records how it went: a failure with its code.
 template <typename Work>
 auto Recorded(Change& change, const ChangeRecord& record, Work&& work) -> decltype(work()) {

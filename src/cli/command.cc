@@ -106,6 +106,12 @@ const Command& Command::OptionalArgument(const std::string& name, std::string& v
   return *this;
 }
 
+const Command& Command::Arguments(const std::string& name, std::vector<std::string>& values,
+                                  const std::string& help) const {
+  app_->add_option(name, values, help);
+  return *this;
+}
+
 const Command& Command::Option(const std::string& name, std::string& value,
                                const std::string& help) const {
   app_->add_option(name, value, help);
@@ -160,7 +166,8 @@ int RunCommandLine(int argc, char** argv) {
   app.set_version_flag("--version", "keybroker " KB_VERSION);
   app.footer(
       "Example:\n  keybroker status\n\nkeybroker NOUN VERB --help tells more. Exit status: "
-      "0 done, 1 failed, 2 wrong usage, 3 denied (why).");
+      "0 done, 1 failed, 2 wrong usage, 3 denied (why), 10 to 15 a backup file that is not right "
+      "(backup verify --help).");
   AddCommands(Command(&app, &chosen));
   try {
     app.parse(argc, argv);

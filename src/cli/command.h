@@ -32,6 +32,9 @@ class Command {
                           const std::string& help) const;
   const Command& OptionalArgument(const std::string& name, std::string& value,
                                   const std::string& help) const;
+  // Arguments takes any number of them, none included.
+  const Command& Arguments(const std::string& name, std::vector<std::string>& values,
+                           const std::string& help) const;
   const Command& Option(const std::string& name, std::string& value, const std::string& help) const;
   const Command& Required(const std::string& name, std::string& value,
                           const std::string& help) const;

@@ -13,7 +13,7 @@
 namespace keybroker::cli {
 namespace {
 
-constexpr size_t kMaxPin = 255;
+constexpr size_t kMaxPin = 255;  // bytes
 constexpr uint8_t kControlC = 3;
 constexpr uint8_t kControlD = 4;
 constexpr uint8_t kBackspace = 8;
@@ -59,7 +59,7 @@ uint8_t ReadByte(int fd) {
   return n == 1 ? byte : 0;
 }
 
-Result<Secret> ReadLine(int fd, bool edit) {
+Result<Secret> ReadLine(int fd, bool edit, const std::string& word) {
   KB_ASSIGN(Secret secret, Secret::Allocate(kMaxPin));
   for (;;) {
     const uint8_t byte = ReadByte(fd);
@@ -70,66 +70,76 @@ Result<Secret> ReadLine(int fd, bool edit) {
     } else if (edit && byte == kControlU) {
       secret.Truncate(0);
     } else if (!secret.Append(byte)) {
-      return Fail(Malformed("the PIN is longer than " + std::to_string(kMaxPin) + " bytes"));
+      return Fail(
+          Malformed("the " + word + " is longer than " + std::to_string(kMaxPin) + " bytes"));
     }
   }
-  if (secret.empty()) return Fail(Malformed("the PIN is empty"));
+  if (secret.empty()) return Fail(Malformed("the " + word + " is empty"));
   return secret;
 }
 
-Result<Secret> Prompt(int tty, const std::string& prompt) {
+Result<Secret> Prompt(int tty, const std::string& prompt, const std::string& word) {
   auto secret = [&]() -> Result<Secret> {
     const QuietTerminal quiet(tty);
     if (!quiet.good()) return Fail(SystemError("cannot switch the terminal's echo off", errno));
     // Only now: what is typed before the echo is off is thrown away.
     Say(tty, prompt + ": ");
-    return ReadLine(tty, true);
+    return ReadLine(tty, true, word);
   }();
   Say(tty, "\n");
   return secret;
 }
 
-Result<Secret> ReadDescriptor(int fd, const std::string& option) {
-  if (::fcntl(fd, F_GETFD) < 0) {
-    const std::string number = std::to_string(fd);
-    return Fail(WrongUsage(option + " " + number +
-                           ": that descriptor is not open. A shell opens it: " + option + " " +
-                           number + " " + number + "<FILE"));
+Result<Secret> ReadDescriptor(const PinOptions& options) {
+  const std::string number = std::to_string(options.fd);
+  const std::string option = "--" + options.stem + "-fd " + number;
+  if (::fcntl(options.fd, F_GETFD) < 0) {
+    return Fail(WrongUsage(option + ": that descriptor is not open. A shell opens it: " + option +
+                           " " + number + "<FILE"));
   }
-  auto secret = ReadLine(fd, false);
+  auto secret = ReadLine(options.fd, false, options.word);
   if (secret) return secret;
   Error error = std::move(secret).error();
-  error.detail = option + " " + std::to_string(fd) + ": " + error.detail;
+  error.detail = option + ": " + error.detail;
   return Fail(std::move(error));
 }
 
 UniqueFd Terminal() { return UniqueFd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)); }
 
+void AddOptions(const Command& command, PinOptions& options, const std::string& what) {
+  command.Option("--" + options.stem + "-file", options.file,
+                 "read " + what + " from a file's first line (mode 0600)");
+  command.Option("--" + options.stem + "-fd", options.fd,
+                 "read " + what + " from an open file descriptor's first line");
+}
+
 }  // namespace
 
 void AddPinOptions(const Command& command, PinOptions& options, const std::string& prefix) {
-  options.prefix = prefix;
+  options.stem = prefix + "pin";
   const std::string what = prefix.empty() ? "the PIN" : "the " + prefix + "PIN";
-  command.Option("--" + prefix + "pin-file", options.file,
-                 "read " + what + " from a file's first line (mode 0600)");
-  command.Option("--" + prefix + "pin-fd", options.fd,
-                 "read " + what + " from an open file descriptor's first line");
+  AddOptions(command, options, what);
+}
+
+void AddPasswordOptions(const Command& command, PinOptions& options) {
+  options.stem = "password";
+  options.word = "password";
+  AddOptions(command, options, "the backup's password");
 }
 
 Result<Secret> AskPin(const PinOptions& options, const std::string& prompt, bool is_new) {
   if (!options.file.empty()) return ReadSecretFile(options.file);
-  if (options.fd >= 0) return ReadDescriptor(options.fd, "--" + options.prefix + "pin-fd");
+  if (options.fd >= 0) return ReadDescriptor(options);
   const UniqueFd tty = Terminal();
   if (!tty) {
     return Fail(Denied("there is no terminal to ask for the " + prompt +
                        ": give a file (mode 0600) "
                        "with --" +
-                       options.prefix + "pin-file, or a descriptor with --" + options.prefix +
-                       "pin-fd"));
+                       options.stem + "-file, or a descriptor with --" + options.stem + "-fd"));
   }
-  KB_ASSIGN(Secret secret, Prompt(tty.get(), prompt));
+  KB_ASSIGN(Secret secret, Prompt(tty.get(), prompt, options.word));
   if (!is_new) return secret;
-  KB_ASSIGN(const Secret again, Prompt(tty.get(), prompt + ", once more"));
+  KB_ASSIGN(const Secret again, Prompt(tty.get(), prompt + ", once more", options.word));
   if (!secret.Equals(again))
     return Fail(Malformed("the two are not the same; nothing was changed"));
   return secret;

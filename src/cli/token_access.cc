@@ -16,24 +16,31 @@ namespace {
 // NeedsPrompt: a systemd credential is there for the unit only, not for an operator's command.
 bool NeedsPrompt(const token::TokenConfig& config) { return config.pin_file.empty(); }
 
-Result<Secret> PinInChild(const token::TokenConfig& config, const std::vector<Secret>& secrets) {
-  if (!secrets.empty()) return secrets.front().Clone();
+Result<Secret> PinInChild(const token::TokenConfig& config) {
   KB_ASSIGN(auto pin, token::ReadPin(config));
   if (!pin) return Fail(Denied("no PIN for the token \"" + config.name + "\""));
   return std::move(*pin);
 }
 
+// Received is what a child was sent: the PIN when one was typed, then the work's own secrets.
+struct Received {
+  const Secret* typed_pin;  // nullptr: the token's configured source has it
+  std::span<const Secret> secrets;
+};
+
 Result<Json> InChild(const config::Settings& settings, const token::TokenConfig& config,
-                     bool read_write, const std::vector<Secret>& secrets,
-                     const LoggedInWork& work) {
-  KB_ASSIGN(const Secret pin, PinInChild(config, secrets));
+                     bool read_write, const Received& received, const LoggedInWork& work) {
+  KB_ASSIGN(const Secret pin,
+            received.typed_pin != nullptr ? received.typed_pin->Clone() : PinInChild(config));
   KB_ASSIGN(auto profile, token::LoadProfile(settings.profiles_dir, config.profile));
   KB_ASSIGN(auto module, token::Module::Load(config));
   KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
-  const auto origin = secrets.empty() ? token::PinOrigin::kStanding : token::PinOrigin::kTyped;
+  const auto origin =
+      received.typed_pin == nullptr ? token::PinOrigin::kStanding : token::PinOrigin::kTyped;
   KB_TRY(LogIn(settings, config, token, pin, origin));
   KB_ASSIGN(auto session, token.OpenSession(read_write));
-  LoggedIn logged_in{std::move(token), std::move(session), std::move(profile), config, &pin};
+  LoggedIn logged_in{std::move(token), std::move(session), std::move(profile), config, &pin,
+                     received.secrets};
   return work(logged_in);
 }
 
@@ -71,12 +78,16 @@ Result<TokenAccess> TokenAccess::Prepare(const config::Settings& settings,
   return access;
 }
 
-Result<Json> TokenAccess::Run(bool read_write, const LoggedInWork& work) const {
+Result<Json> TokenAccess::Run(bool read_write, const std::vector<const Secret*>& secrets,
+                              const LoggedInWork& work) const {
   KB_TRY(MakeStateDirectories(settings_));
-  std::vector<const Secret*> secrets;
-  if (pin_) secrets.push_back(&*pin_);
-  return RunAsTokenUser(settings_, config_, secrets, [&](const std::vector<Secret>& received) {
-    return InChild(settings_, config_, read_write, received, work);
+  std::vector<const Secret*> sent;
+  if (pin_) sent.push_back(&*pin_);
+  sent.insert(sent.end(), secrets.begin(), secrets.end());
+  return RunAsTokenUser(settings_, config_, sent, [&](const std::vector<Secret>& received) {
+    const std::span<const Secret> all(received);
+    return InChild(settings_, config_, read_write,
+                   {pin_ ? &all.front() : nullptr, all.subspan(pin_ ? 1 : 0)}, work);
   });
 }
 

@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/answer.h"
 #include "cli/command.h"
@@ -42,7 +44,8 @@ struct LoggedIn {
   token::Session session;
   token::Profile profile;
   token::TokenConfig config;
-  const Secret* pin;  // for keys with CKA_ALWAYS_AUTHENTICATE
+  const Secret* pin;                // for keys with CKA_ALWAYS_AUTHENTICATE
+  std::span<const Secret> secrets;  // what Run was given beside the PIN
 };
 
 using LoggedInWork = std::function<Result<Json>(LoggedIn& token)>;
@@ -57,7 +60,13 @@ class TokenAccess {
 
   // Run does work as the token user (token_child.h) after logging in under the PIN guard.
   // read_write asks for a session that can change the token.
-  Result<Json> Run(bool read_write, const LoggedInWork& work) const;
+  Result<Json> Run(bool read_write, const LoggedInWork& work) const {
+    return Run(read_write, {}, work);
+  }
+
+  // Run with secrets hands them to work as LoggedIn::secrets.
+  Result<Json> Run(bool read_write, const std::vector<const Secret*>& secrets,
+                   const LoggedInWork& work) const;
 
   const token::TokenConfig& config() const { return config_; }
 
