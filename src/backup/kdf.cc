@@ -2,6 +2,7 @@
 #include <openssl/rand.h>
 
 #include "keybroker/backup/backup_file.h"
+#include "keybroker/base/hex.h"
 
 namespace keybroker::backup {
 
@@ -28,6 +29,13 @@ Result<Secret> DeriveKek(const Secret& password, const Kdf& kdf) {
   }
   kek.SetSize(token::kKekSize);
   return kek;
+}
+
+std::string FileSha256(std::string_view bytes) {
+  uint8_t digest[32];
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha256(), nullptr) != 1)
+    return {};
+  return Hex(digest);
 }
 
 }  // namespace keybroker::backup

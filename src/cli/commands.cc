@@ -9,6 +9,8 @@ void AddCommands(const Command& root) {
   AddRequest(root);
   AddCertificate(root);
   AddReference(root);
+  AddBackup(root);
+  AddDrill(root);
   AddListener(root);
   AddRun(root);
   AddStatus(root);

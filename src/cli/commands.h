@@ -13,6 +13,8 @@ void AddKey(const Command& root);
 void AddRequest(const Command& root);
 void AddCertificate(const Command& root);
 void AddReference(const Command& root);
+void AddBackup(const Command& root);
+void AddDrill(const Command& root);
 void AddListener(const Command& root);
 void AddRun(const Command& root);
 void AddStatus(const Command& root);

@@ -59,6 +59,7 @@ Result<Answer> Doctor(const Invocation& invocation, const DoctorOptions& options
   ExamineTokens(*settings, diagnosis);
   ExamineListeners(*settings, status.has_value(), diagnosis);
   ExamineKeys(*settings, status ? *status : Json(), std::time(nullptr), diagnosis);
+  ExamineBackups(*settings, std::time(nullptr), diagnosis);
   ExamineListenerSide(options.module, options.engine, diagnosis);
   return Report(diagnosis);
 }

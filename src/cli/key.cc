@@ -10,6 +10,7 @@ void AddKey(const Command& root) {
   AddKeyShow(noun);
   AddKeyCurrent(noun);
   AddKeyDelete(noun);
+  AddKeySeal(noun);
 }
 
 }  // namespace keybroker::cli

@@ -10,5 +10,6 @@ void AddKeyList(const Command& noun);
 void AddKeyShow(const Command& noun);
 void AddKeyCurrent(const Command& noun);
 void AddKeyDelete(const Command& noun);
+void AddKeySeal(const Command& noun);
 
 }  // namespace keybroker::cli

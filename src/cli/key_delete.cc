@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/backup_demand.h"
 #include "cli/change.h"
 #include "cli/key_choice.h"
 #include "cli/key_commands.h"
@@ -72,15 +73,15 @@ Status ForgetCurrent(const config::Settings& settings, const Json& key) {
 }
 
 Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& options) {
-  KB_ASSIGN(const KeyWish wish, MakeWish(options.name, options.type, options.id));
-  if (!options.force) {
-    return Fail(Denied("the key " + wish.name +
-                       " has no verified backup (this version makes none): "
-                       "deleting it loses it for good. Say --force if that is meant"));
-  }
+  KB_ASSIGN(KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
+  if (!options.force) {
+    KB_ASSIGN(const Json shown, ShowKey(access, current, wish));
+    KB_TRY(RequireVerifiedBackup(settings, shown, "deleting it loses it for good"));
+    wish.id = GetText(shown, "id");  // the very key whose backup was found
+  }
   KB_TRY(Confirm("This destroys the key " + wish.name + " on the token \"" + access.config().name +
                      "\" for good" + BoundTo(settings, wish.name),
                  wish.name, options.yes));
@@ -104,7 +105,7 @@ void AddKeyDelete(const Command& noun) {
   const Command verb = noun.Verb("delete", "destroy a key on the token",
                                  "keybroker key delete old.example.test --type rsa --force");
   AddPickOptions(verb, *options);
-  verb.Flag("--force", options->force, "although there is no verified backup")
+  verb.Flag("--force", options->force, "although no verified backup is on record")
       .Flag("--yes", options->yes, "do not ask to type the name");
   verb.Does([options](const Invocation& i) { return KeyDelete(i, *options); });
 }

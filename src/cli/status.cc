@@ -2,6 +2,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/backup_record.h"
 #include "cli/commands.h"
 #include "cli/status_text.h"
 #include "cli/token_child.h"
@@ -26,6 +27,23 @@ Json TokenhostJson(const config::Settings& settings, const std::string& name) {
           {"detail", report->detail}};
 }
 
+Json TimeOrNever(int64_t when) { return when == 0 ? Json() : Json(credential::FormatTime(when)); }
+
+// AddBackups lists what is on record of the keys' backups. Only the operator may read it: for the
+// admin group there is no such list.
+void AddBackups(const config::Settings& settings, Json& status) {
+  const auto records = LoadBackupRecords(settings);
+  if (!records) return;
+  status["backups"] = Json::array();
+  for (const BackupRecord& record : *records) {
+    Json one{{"name", record.name}, {"type", record.type},     {"id", record.id},
+             {"file", record.file}, {"sha256", record.sha256}, {"sequence", record.sequence}};
+    one["verified"] = TimeOrNever(record.verified);
+    one["drilled"] = TimeOrNever(record.drilled);
+    status["backups"].push_back(std::move(one));
+  }
+}
+
 // WithoutBroker says what can be said while there is none: how the tokenhosts stand.
 Result<Answer> WithoutBroker(const config::Settings& settings, const Error& error) {
   Answer answer;
@@ -35,6 +53,7 @@ Result<Answer> WithoutBroker(const config::Settings& settings, const Error& erro
   for (const auto& config : configs) {
     answer.json["tokens"].push_back(TokenhostJson(settings, config.name));
   }
+  AddBackups(settings, answer.json);
   answer.text = StatusText(answer.json);
   answer.notes.push_back(error.detail);
   return answer;
@@ -89,6 +108,7 @@ Result<Answer> Status(const Invocation& invocation) {
     if (GetText(token, "state") != "ready") answer.good = false;
   }
   NoteBlockedPins(settings, answer);
+  AddBackups(settings, answer.json);
   answer.text = StatusText(answer.json);
   return answer;
 }

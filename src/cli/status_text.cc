@@ -66,6 +66,16 @@ std::string Listeners(const Json& status) {
   return rows.size() == 1 ? "" : "\n" + Columns(rows);
 }
 
+std::string Backups(const Json& status) {
+  Rows rows{{"BACKUP OF", "TYPE", "LAST VERIFIED", "LAST DRILLED", "FILE"}};
+  for (const Json& backup : List(status, "backups")) {
+    const std::string drilled = GetText(backup, "drilled");
+    rows.push_back({GetText(backup, "name"), GetText(backup, "type"), GetText(backup, "verified"),
+                    drilled.empty() ? "never" : drilled, GetText(backup, "file")});
+  }
+  return rows.size() == 1 ? "" : "\n" + Columns(rows);
+}
+
 std::string Warnings(const Json& status) {
   std::string text;
   for (const Json& warning : List(status, "warnings")) {
@@ -77,7 +87,8 @@ std::string Warnings(const Json& status) {
 }  // namespace
 
 std::string StatusText(const Json& status) {
-  return BrokerLine(status) + Tokens(status) + Listeners(status) + Warnings(status);
+  return BrokerLine(status) + Tokens(status) + Listeners(status) + Backups(status) +
+         Warnings(status);
 }
 
 }  // namespace keybroker::cli

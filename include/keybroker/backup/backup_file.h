@@ -57,4 +57,7 @@ FileResult<Backup> ReadBackup(std::string_view bytes);
 // OpenBackup is ReadBackup, and then the MAC under the password: what it gives is what was written.
 FileResult<Backup> OpenBackup(std::string_view bytes, const Secret& password);
 
+// FileSha256 is the SHA-256 of a file's bytes in hex: the name by which an operator knows a backup.
+std::string FileSha256(std::string_view bytes);
+
 }  // namespace keybroker::backup

@@ -36,7 +36,7 @@ class WholeListener : public Host {
   }
 
   void Certify(const std::string& type) {
-    Text({"key", "generate", kName, "--type", type});
+    Text({"key", "generate", kName, "--type", type, "--exportable"});
     Text({"request", "create", kName, "--type", type, "-o", File("mail.csr")});
     Sign("mail.csr", std::string("DNS:") + kName, "mail.crt");
     Text({"certificate", "install", kName, File("mail.crt"), "--ca", File("ca.pem")});
@@ -92,6 +92,27 @@ TEST_F(WholeListener, IsGoodThenUnboundThenWithoutBroker) {
   EXPECT_EQ(run_.Stop(), 0);
   json = Check(1);
   EXPECT_EQ(Findings(json), Words({"broker-away"})) << json;
+}
+
+TEST_F(WholeListener, SignsHandshakesWithKeysThatCameBackFromTheirBackups) {
+  Write("password", "correct horse battery staple\n", 0600);
+  std::filesystem::create_directory(File("safe"));
+  const Arguments password = {"--password-file", File("password")};
+  Arguments all = {"backup", "export", kName, "-o", File("safe")};
+  all.insert(all.end(), password.begin(), password.end());
+  Text(all);
+  for (const char* type : {"rsa", "ec"}) Text({"key", "delete", kName, "--type", type, "--yes"});
+  for (const auto& entry : std::filesystem::directory_iterator(File("safe"))) {
+    Arguments restore = {"backup", "restore", entry.path()};
+    restore.insert(restore.end(), password.begin(), password.end());
+    Text(restore);
+  }
+  Serve({"-cert", Reference("rsa"), "-key", Reference("rsa"), "-dcert", Reference("ec"), "-dkey",
+         Reference("ec")});
+  const Json json = Check(0);
+  EXPECT_EQ(json["handshakes"].size(), 4U);
+  EXPECT_EQ(Findings(json), Words({"ok"})) << json;
+  EXPECT_EQ(json["broker"], "ok");
 }
 
 TEST_F(WholeListener, OfAServerWithOneKey) {

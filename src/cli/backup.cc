@@ -1,0 +1,14 @@
+#include "cli/backup_commands.h"
+#include "cli/commands.h"
+
+namespace keybroker::cli {
+
+void AddBackup(const Command& root) {
+  const Command noun = root.Noun("backup", "keys as password-wrapped files, and back");
+  AddBackupExport(noun);
+  AddBackupInspect(noun);
+  AddBackupVerify(noun);
+  AddBackupRestore(noun);
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,134 @@
+#include "cli/backup_input.h"
+
+#include <filesystem>
+
+#include "cli/backup_record.h"
+#include "keybroker/base/file.h"
+#include "keybroker/base/hex.h"
+
+namespace keybroker::cli {
+namespace {
+
+using backup::Defect;
+
+// VerifiedBefore is when exactly these bytes were last verified, or 0.
+int64_t VerifiedBefore(const BackupInput& input, const config::Settings& settings) {
+  const auto claim = backup::ReadBackup(input.bytes);
+  if (!claim) return 0;
+  const auto record = LoadBackupRecord(settings, Hex(claim->manifest.id));
+  return record && record->sha256 == input.sha256 ? record->verified : 0;
+}
+
+}  // namespace
+
+Result<BackupInput> ReadBackupInput(const std::string& path) {
+  BackupInput input;
+  std::error_code error;
+  input.path = std::filesystem::absolute(path, error).lexically_normal();
+  // What is too large is read all the same, so that it is said to be that.
+  KB_ASSIGN(input.bytes, ReadFile(path, 64 * backup::kMaxFile));
+  input.sha256 = backup::FileSha256(input.bytes);
+  return input;
+}
+
+Result<std::optional<config::Settings>> SettingsIfAny(const Invocation& invocation) {
+  auto settings = invocation.Settings();
+  if (settings) return std::optional(std::move(*settings));
+  if (settings.error().code == ErrorCode::kNotFound) return std::optional<config::Settings>();
+  return Fail(settings.error());
+}
+
+std::string DefectText(const BackupInput& input, const backup::FileError& error,
+                       const std::optional<config::Settings>& settings) {
+  if (error.defect != Defect::kPassword || !settings) return error.detail;
+  const int64_t verified = VerifiedBefore(input, *settings);
+  if (verified == 0) return error.detail;
+  return "the password is wrong: the file is byte for byte the one that was verified at " +
+         credential::FormatTime(verified);
+}
+
+Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
+                     const std::optional<config::Settings>& settings) {
+  const std::string text = DefectText(input, error, settings);
+  Answer answer;
+  answer.good = false;
+  answer.exit_when_not_good = static_cast<int>(error.defect);
+  answer.json["file"] = input.path;
+  answer.json["sha256"] = input.sha256;
+  answer.json["error"] = {{"code", backup::DefectName(error.defect)}, {"message", text}};
+  answer.notes.push_back(input.path + ": " + text);
+  return answer;
+}
+
+Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool verified) {
+  const auto& manifest = backup.manifest;
+  Json json{{"file", input.path},
+            {"sha256", input.sha256},
+            {"verified", verified},
+            {"format_version", backup::kManifestVersion},
+            {"name", manifest.name},
+            {"type", cryptoki::KeyTypeName(manifest.type)},
+            {"bits", manifest.bits},
+            {"id", Hex(manifest.id)},
+            {"spki_sha256", backup::FileSha256({reinterpret_cast<const char*>(manifest.spki.data()),
+                                                manifest.spki.size()})},
+            {"created", credential::FormatTime(manifest.created)},
+            {"sequence", manifest.sequence},
+            {"current", manifest.current},
+            {"encryption", token::WrapAlgorithmName(backup.key.algorithm)},
+            {"kdf", "PBKDF2-HMAC-SHA256"},
+            {"kdf_iterations", backup.kdf.iterations},
+            {"mac_iterations", backup.mac_iterations},
+            {"token",
+             {{"label", manifest.token.label},
+              {"model", manifest.token.manufacturer + " " + manifest.token.model},
+              {"serial", manifest.token.serial}}}};
+  json["bindings"] = Json::array();
+  for (const auto& binding : manifest.bindings) {
+    json["bindings"].push_back(
+        {{"listener", binding.listener}, {"mechanisms", binding.mechanisms}});
+  }
+  json["certificates"] = Json::array();
+  for (const auto& certificate : backup.chain) {
+    json["certificates"].push_back({{"subject", certificate.subject},
+                                    {"issuer", certificate.issuer},
+                                    {"not_after", credential::FormatTime(certificate.not_after)}});
+  }
+  return json;
+}
+
+std::string BackupText(const Json& json) {
+  const std::string how = GetText(json, "encryption") + ", " + GetText(json, "kdf") + " " +
+                          std::to_string(GetNumber(json, "kdf_iterations")) + " iterations, MAC " +
+                          std::to_string(GetNumber(json, "mac_iterations"));
+  std::string listeners;
+  for (const Json& binding : json["bindings"]) {
+    listeners += (listeners.empty() ? "" : ", ") + GetText(binding, "listener");
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"  file", GetText(json, "file")},
+      {"  SHA-256", GetText(json, "sha256")},
+      {"  key", GetText(json, "name") + " (" + GetText(json, "type") + ", " +
+                    std::to_string(GetNumber(json, "bits")) + " bits)"},
+      {"  id", GetText(json, "id")},
+      {"  public key", "SHA-256 " + GetText(json, "spki_sha256")},
+      {"  made", GetText(json, "created") + ", number " +
+                     std::to_string(GetNumber(json, "sequence")) + " of this key"},
+      {"  token", "\"" + GetText(json["token"], "label") + "\", " +
+                      GetText(json["token"], "model") + ", serial " +
+                      GetText(json["token"], "serial")},
+      {"  listeners", listeners.empty() ? "none" : listeners},
+      {"  encryption", how}};
+  for (const Json& certificate : json["certificates"]) {
+    rows.push_back({"  certificate", GetText(certificate, "subject") + ", until " +
+                                         GetText(certificate, "not_after")});
+  }
+  return Columns(rows);
+}
+
+std::string EmergencyWay(const std::string& path) {
+  return "without keybroker, on any host: openssl pkcs12 -in " + path +
+         " -nodes   (prints the private key in the clear)";
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/answer.h"
+#include "cli/invocation.h"
+#include "keybroker/backup/backup_file.h"
+#include "keybroker/config/settings.h"
+
+namespace keybroker::cli {
+
+// BackupInput is a backup file as it was read from the disk.
+struct BackupInput {
+  std::string path;  // absolute
+  std::string bytes;
+  std::string sha256;
+};
+
+// ReadBackupInput reads it; NotFound and the like are Errors, defects of the content are not.
+Result<BackupInput> ReadBackupInput(const std::string& path);
+
+// SettingsIfAny is the configuration, or nothing on a host that has none, such as one for recovery.
+// One that is there and wrong is an Error.
+Result<std::optional<config::Settings>> SettingsIfAny(const Invocation& invocation);
+
+// RefusedBackup is the answer to a file with a defect: its exit status is the defect's number.
+// Where the file is byte for byte one that was verified before, a MAC that does not fit can only
+// mean the password, and the answer says so.
+Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
+                     const std::optional<config::Settings>& settings);
+
+// DefectText is the sentence for it, without the file's name.
+std::string DefectText(const BackupInput& input, const backup::FileError& error,
+                       const std::optional<config::Settings>& settings);
+
+// BackupJson is what a backup says of itself, verified or not; BackupText lays it out.
+Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool verified);
+std::string BackupText(const Json& json);
+
+// EmergencyWay is the command that opens the file without keybroker.
+std::string EmergencyWay(const std::string& path);
+
+}  // namespace keybroker::cli

@@ -1,0 +1,67 @@
+#include <ctime>
+#include <memory>
+
+#include "cli/backup_commands.h"
+#include "cli/backup_input.h"
+#include "cli/backup_password.h"
+#include "cli/backup_record.h"
+#include "cli/change.h"
+#include "keybroker/base/hex.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct VerifyOptions {
+  std::string file;
+  PinOptions password;
+};
+
+// Remember puts the verification on record, on a host that keeps records.
+Status Remember(const config::Settings& settings, const BackupInput& input,
+                const backup::Manifest& manifest) {
+  KB_ASSIGN(Change change, Change::Begin(settings));
+  KB_TRY(RecordVerified(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));
+  return change.Record({"backup-verify", manifest.name, Hex(manifest.id),
+                        "file " + input.path + ", sha256 " + input.sha256},
+                       {});
+}
+
+Result<Answer> Verify(const Invocation& invocation, const VerifyOptions& options) {
+  KB_ASSIGN(const auto settings, SettingsIfAny(invocation));
+  KB_ASSIGN(const BackupInput input, ReadBackupInput(options.file));
+  // What the password cannot mend is said before it is asked for.
+  const auto claim = backup::ReadBackup(input.bytes);
+  if (!claim) return RefusedBackup(input, claim.error(), settings);
+  KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
+  const auto backup = backup::OpenBackup(input.bytes, password);
+  if (!backup) return RefusedBackup(input, backup.error(), settings);
+  const Json json = BackupJson(input, *backup, true);
+  Answer answer =
+      MakeAnswer("verified: the password fits, and nothing was changed since it was written\n" +
+                     BackupText(json) +
+                     "that the key restores and signs is proved by: keybroker drill " + input.path,
+                 {{"backup", json}});
+  if (!settings) {
+    answer.notes.emplace_back("no record of it was kept: this host has no keybroker configuration");
+    return answer;
+  }
+  KB_TRY(Remember(*settings, input, backup->manifest));
+  return answer;
+}
+
+}  // namespace
+
+void AddBackupVerify(const Command& noun) {
+  auto options = std::make_shared<VerifyOptions>();
+  const Command verb =
+      noun.Verb("verify",
+                "check a backup file against its password; needs no token. Exit status: 10 not a "
+                "backup, 11 truncated, 12 damaged, 13 newer version, 14 key derivation over the "
+                "cap, 15 wrong password or damaged",
+                "keybroker backup verify /safe/mail.example.test.rsa.1.p12");
+  verb.Argument("FILE", options->file, "the backup");
+  AddPasswordOptions(verb, options->password);
+  verb.Does([options](const Invocation& i) { return Verify(i, *options); });
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,187 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+
+#include "cli/backup_password.h"
+#include "cli/backup_record.h"
+#include "cli/change.h"
+#include "cli/commands.h"
+#include "cli/drill_report.h"
+#include "cli/drill_run.h"
+#include "cli/output_file.h"
+#include "cli/token_access.h"
+#include "keybroker/base/hex.h"
+
+namespace keybroker::cli {
+namespace {
+
+struct DrillOptions {
+  TokenOptions token;
+  PinOptions password;
+  std::string path;
+  std::string report;
+  std::string module = "/usr/lib/softhsm/libsofthsm2.so";
+  unsigned level = 2;
+};
+
+Result<std::vector<std::string>> Files(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return std::vector<std::string>{path};
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    if (entry.path().extension() == ".p12") files.push_back(entry.path());
+  }
+  if (error) return Fail(SystemError("cannot read " + path, error.value()));
+  if (files.empty()) return Fail(NotFound("there is no backup (*.p12) in " + path));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string HostName() {
+  char name[256] = "";
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+std::string LevelMeans(unsigned level) {
+  return level == 1 ? "structure and MAC; no key was touched"
+                    : "restored into a session, a random challenge signed and verified";
+}
+
+Json ResultJson(const Drilled& drilled) {
+  Json json = drilled.backup ? BackupJson(drilled.input, *drilled.backup, true)
+                             : Json{{"file", drilled.path}, {"sha256", drilled.input.sha256}};
+  json["good"] = drilled.failure.empty();
+  json["failure"] = drilled.failure;
+  if (drilled.defect) json["code"] = backup::DefectName(*drilled.defect);
+  json["mac_ms"] = static_cast<int64_t>(drilled.mac_ms);
+  json["kdf_ms"] = static_cast<int64_t>(drilled.kdf_ms);
+  json["token_ms"] = static_cast<int64_t>(drilled.token_ms);
+  if (drilled.backup && !drilled.token.empty()) {
+    const bool rsa = drilled.backup->manifest.type == cryptoki::KeyType::kRsa;
+    json["mechanisms"] = std::string(token::WrapAlgorithmName(drilled.backup->key.algorithm)) +
+                         ", " + (rsa ? "CKM_RSA_PKCS" : "CKM_ECDSA");
+  }
+  return json;
+}
+
+Json DrillJson(const std::vector<Drilled>& all, unsigned level, int64_t now, unsigned days) {
+  Json json{{"time", credential::FormatTime(now)},
+            {"operator", OperatorName()},
+            {"host", HostName()},
+            {"level", level},
+            {"level_means", LevelMeans(level)},
+            {"next_due", credential::FormatTime(now + int64_t{days} * 86400)},
+            {"count", all.size()},
+            {"good_count", 0},
+            {"results", Json::array()}};
+  std::string token;
+  int64_t good = 0;
+  for (const Drilled& drilled : all) {
+    json["results"].push_back(ResultJson(drilled));
+    if (!drilled.token.empty()) token = drilled.token;
+    good += drilled.failure.empty() ? 1 : 0;
+  }
+  json["good_count"] = good;
+  json["token"] = token;
+  json["destroyed"] =
+      token.empty() ? "nothing was made" : "every key object was destroyed, and seen to be gone";
+  return json;
+}
+
+Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all, unsigned level,
+               int64_t now) {
+  KB_ASSIGN(Change change, Change::Begin(settings));
+  for (const Drilled& drilled : all) {
+    ChangeRecord record{"drill", "", "",
+                        "level " + std::to_string(level) + ", file " + drilled.path + ", sha256 " +
+                            drilled.input.sha256};
+    const Status outcome = drilled.failure.empty() ? Status() : Fail(Malformed(drilled.failure));
+    if (drilled.backup) {
+      const auto& manifest = drilled.backup->manifest;
+      record.key = manifest.name;
+      record.key_id = Hex(manifest.id);
+      if (outcome) {
+        const SeenBackup seen{drilled.input.path, drilled.input.sha256, manifest};
+        KB_TRY(level > 1 ? RecordDrilled(settings, seen, now, level)
+                         : RecordVerified(settings, seen, now));
+      }
+    }
+    KB_TRY(change.Record(record, outcome));
+  }
+  return {};
+}
+
+// NamedToken is the operator's own drill token, by its session objects only.
+Result<DrillRules> Rules(const config::Settings& settings, const DrillOptions& options) {
+  DrillRules rules;
+  rules.level = options.level;
+  rules.settings = settings;
+  if (options.level < 2) return rules;
+  if (options.token.token.empty()) {
+    rules.restore = [settings, module = options.module](const auto& keks, const DrillWork& work) {
+      return RunOnScratchToken(settings, module, keks, work);
+    };
+    return rules;
+  }
+  KB_ASSIGN(auto prepared, TokenAccess::Prepare(settings, options.token));
+  const auto access = std::make_shared<TokenAccess>(std::move(prepared));
+  rules.restore = [access](const auto& keks, const DrillWork& work) {
+    return access->Run(false, keks, [&](LoggedIn& token) -> Result<Json> {
+      KB_ASSIGN(Json json, work(token.session, token.secrets));
+      json["token"] = "token \"" + token.config.name +
+                      "\", by objects of a session: " + token.token.info().manufacturer + " " +
+                      token.token.info().model;
+      return json;
+    });
+  };
+  return rules;
+}
+
+Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& options) {
+  if (options.level < 1 || options.level > 2) return Fail(Malformed("--level is 1 or 2"));
+  KB_ASSIGN(const auto settings, invocation.Settings());
+  KB_ASSIGN(const auto files, Files(options.path));
+  KB_ASSIGN(const auto rules, Rules(settings, options));
+  KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
+  KB_ASSIGN(const auto all, Drill(files, password, rules));
+  const int64_t now = std::time(nullptr);
+  KB_TRY(PutDown(settings, all, options.level, now));
+  Answer answer;
+  const Json json = DrillJson(all, options.level, now, settings.drill_days);
+  if (!options.report.empty()) {
+    KB_TRY(WriteOutput(options.report, DrillHtml(json), {}, "the drill's report", answer));
+  }
+  const std::string wrote = answer.text;
+  const Json file = answer.json.contains("file") ? answer.json["file"] : Json();
+  answer.json = json;
+  if (!file.is_null()) answer.json["report"] = file;
+  if (options.report != "-") answer.text = DrillText(json) + (wrote.empty() ? "" : "\n" + wrote);
+  answer.good = GetNumber(json, "good_count") == static_cast<int64_t>(all.size());
+  if (all.size() == 1 && all[0].defect)
+    answer.exit_when_not_good = static_cast<int>(*all[0].defect);
+  return answer;
+}
+
+}  // namespace
+
+void AddDrill(const Command& root) {
+  auto options = std::make_shared<DrillOptions>();
+  const Command verb =
+      root.Verb("drill", "rehearse a restore: prove that backups open and that their keys sign",
+                "keybroker drill /safe --report drill.html");
+  verb.Argument("PATH", options->path, "a backup, or a directory of *.p12 under one password")
+      .Option("--level", options->level,
+              "1: structure and MAC; 2 (default): restored, signed, verified, destroyed")
+      .Option("--report", options->report, "write an HTML page for the file, - for standard output")
+      .Option("--module", options->module, "SoftHSM2's module, for the scratch token in memory");
+  AddPasswordOptions(verb, options->password);
+  verb.Option("--token", options->token.token,
+              "restore on this configured token instead, by objects of a session only");
+  AddPinOptions(verb, options->token.pin);
+  verb.Does([options](const Invocation& i) { return RunDrill(i, *options); });
+}
+
+}  // namespace keybroker::cli

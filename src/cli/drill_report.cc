@@ -1,0 +1,108 @@
+#include "cli/drill_report.h"
+
+#include <vector>
+
+namespace keybroker::cli {
+namespace {
+
+constexpr char kStyle[] =
+    "body{font:11pt/1.4 sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#111}"
+    "table{border-collapse:collapse;width:100%}"
+    "td,th{border:1px solid #999;padding:.3em .5em;text-align:left;vertical-align:top}"
+    "code{font-size:9pt;overflow-wrap:anywhere}.bad{background:#fdd;font-weight:bold}"
+    ".good{background:#dfd}tr{break-inside:avoid}@media print{body{margin:0;max-width:none}}";
+
+std::string Escape(const std::string& text) {
+  std::string out;
+  for (const char c : ForTerminal(text)) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string Tag(const std::string& name, const std::string& html) {
+  return "<" + name + ">" + html + "</" + name.substr(0, name.find(' ')) + ">";
+}
+
+std::string Milliseconds(const Json& json, const char* field) {
+  return std::to_string(GetNumber(json, field)) + " ms";
+}
+
+std::string Row(const Json& one) {
+  const bool good = GetBool(one, "good");
+  const std::string hashes = "file <code>" + Escape(GetText(one, "sha256")) +
+                             "</code><br>public key <code>" + Escape(GetText(one, "spki_sha256")) +
+                             "</code>";
+  return Tag("tr", Tag("td", Escape(GetText(one, "file"))) +
+                       Tag("td", Escape(GetText(one, "name") + " " + GetText(one, "type"))) +
+                       Tag("td", hashes) + Tag("td", Escape(GetText(one, "mechanisms"))) +
+                       Tag("td", "MAC " + Milliseconds(one, "mac_ms") + "<br>key " +
+                                     Milliseconds(one, "kdf_ms") + "<br>token " +
+                                     Milliseconds(one, "token_ms")) +
+                       Tag(good ? "td class=\"good\"" : "td class=\"bad\"",
+                           good ? "good" : Escape(GetText(one, "failure")))) +
+         "\n";
+}
+
+std::string Fact(const std::string& name, const std::string& value) {
+  return Tag("tr", Tag("th", name) + Tag("td", Escape(value))) + "\n";
+}
+
+std::string Summary(const Json& drill) {
+  return std::to_string(GetNumber(drill, "good_count")) + " of " +
+         std::to_string(GetNumber(drill, "count")) + " backups are good";
+}
+
+const Json& Results(const Json& drill) {
+  static const Json kNone = Json::array();
+  const auto found = drill.find("results");
+  return found == drill.end() ? kNone : *found;
+}
+
+}  // namespace
+
+std::string DrillHtml(const Json& drill) {
+  std::string rows;
+  for (const Json& one : Results(drill)) rows += Row(one);
+  const std::string token = GetText(drill, "token");
+  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+         "<title>keybroker drill</title><style>" +
+         std::string(kStyle) + "</style></head><body>\n" + Tag("h1", "Drill of key backups") +
+         Tag("p", Escape(Summary(drill))) + "\n<table>\n" + Fact("time", GetText(drill, "time")) +
+         Fact("operator", GetText(drill, "operator")) + Fact("host", GetText(drill, "host")) +
+         Fact("level",
+              std::to_string(GetNumber(drill, "level")) + ": " + GetText(drill, "level_means")) +
+         Fact("token", token.empty() ? "none: this level needs none" : token) +
+         Fact("destroyed afterwards", GetText(drill, "destroyed")) +
+         Fact("next due", GetText(drill, "next_due")) + "</table>\n<h2>Files</h2>\n<table>\n" +
+         Tag("tr", "<th>file<th>key<th>SHA-256<th>mechanisms<th>took<th>result") + "\n" + rows +
+         "</table>\n</body></html>\n";
+}
+
+std::string DrillText(const Json& drill) {
+  std::vector<std::vector<std::string>> rows{{"RESULT", "KEY", "TYPE", "MADE", "FILE"}};
+  std::string failures;
+  for (const Json& one : Results(drill)) {
+    const bool good = GetBool(one, "good");
+    rows.push_back({good ? "good" : "FAILED", GetText(one, "name"), GetText(one, "type"),
+                    GetText(one, "created"), GetText(one, "file")});
+    if (!good) failures += GetText(one, "file") + ": " + GetText(one, "failure") + "\n";
+  }
+  const std::string token = GetText(drill, "token");
+  return Columns(rows) + failures + Summary(drill) + ", level " +
+         std::to_string(GetNumber(drill, "level")) + " (" + GetText(drill, "level_means") + ")\n" +
+         (token.empty() ? "" : token + "; " + GetText(drill, "destroyed") + "\n") +
+         "next due: " + GetText(drill, "next_due");
+}
+
+}  // namespace keybroker::cli

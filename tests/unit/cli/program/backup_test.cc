@@ -1,0 +1,224 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "unit/cli/program/backup_host.h"
+
+namespace keybroker::cli::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class BackupCommand : public BackupHost {};
+
+TEST_F(BackupCommand, RestoresADeletedKeyThatSignsAndIsNotExportable) {
+  for (const std::string type : {"rsa", "ec"}) {
+    const std::string id = Id(kName, type);
+    const std::string spki = Spki(kName, type);
+    const std::string file = Export(type);
+    Text({"key", "delete", kName, "--type", type, "--yes"});
+    const Json restored = Answer(With({"backup", "restore", file}));
+    EXPECT_EQ(restored["present"], false);
+    EXPECT_EQ(restored["key"]["id"], id);
+    EXPECT_EQ(restored["key"]["exportable"], false);
+    EXPECT_EQ(restored["key"]["current"], true);
+    EXPECT_EQ(Spki(kName, type), spki);
+    EXPECT_EQ(Id(kName, type), id);
+    // It signs, its certificate is back, and it is not exportable for the token either.
+    Text({"request", "create", kName, "--type", type, "-o", File("again.csr")});
+    OpenSsl({"req", "-in", File("again.csr"), "-noout", "-verify"});
+    EXPECT_EQ(Answer({"key", "show", kName, "--type", type})["keys"][0]["certificate"]["issuer"],
+              "CN=Test CA");
+    EXPECT_THAT(Fails(With({"backup", "export", kName, "--type", type, "-o", File("other.p12")})),
+                HasSubstr("not exportable"));
+  }
+}
+
+TEST_F(BackupCommand, WritesFilesThatOnlyTheirOwnerReadsAndNeverOverwritesOne) {
+  const std::string file = Export("ec");
+  struct stat info {};
+  ASSERT_EQ(::stat(file.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600U);
+  EXPECT_THAT(Fails(With({"backup", "export", kName, "--type", "ec", "-o", file})),
+              HasSubstr("no backup is ever overwritten"));
+  EXPECT_NE(Export("ec"), file);  // the next number
+  EXPECT_EQ(Text(With({"backup", "export", "--all", "-o", File("safe")})).find("(rsa") ==
+                std::string::npos,
+            false);
+}
+
+TEST_F(BackupCommand, TellsTheEmergencyWayWhichWorks) {
+  const std::string text =
+      Text(With({"backup", "export", kName, "--type", "rsa", "-o", File("safe/k.p12")}));
+  EXPECT_THAT(text, AllOf(HasSubstr("openssl pkcs12 -in " + File("safe/k.p12").string()),
+                          HasSubstr("SHA-256"), HasSubstr("aes256-wrap-pad")));
+  OpenSsl({"pkcs12", "-in", File("safe/k.p12"), "-nodes", "-passin",
+           "file:" + File("password").string(), "-out", File("plain.pem")});
+  OpenSsl({"x509", "-in", File("plain.pem"), "-noout", "-checkhost", kName});
+}
+
+TEST_F(BackupCommand, RefusesAWeakPasswordAndAPasswordFileThatOthersRead) {
+  Write("short", "fourteen chars\n", 0600);
+  EXPECT_THAT(Fails(With({"backup", "export", kName, "-o", File("safe")}, "short")),
+              AllOf(HasSubstr("at least 15"), HasSubstr("--generate")));
+  Write("same", std::string(40, 'a') + "\n", 0600);
+  EXPECT_THAT(Fails(With({"backup", "export", kName, "-o", File("safe")}, "same")),
+              HasSubstr("not all the same"));
+  Write("open", std::string(kBackupPassword) + "\n", 0644);
+  EXPECT_THAT(Fails(With({"backup", "export", kName, "-o", File("safe")}, "open")),
+              HasSubstr("0600"));
+  EXPECT_TRUE(std::filesystem::is_empty(File("safe")));
+}
+
+TEST_F(BackupCommand, GeneratesAPassphraseThatIsShownOnTheTerminalOnly) {
+  EXPECT_THAT(Fails({"backup", "export", kName, "--type", "ec", "--generate", "-o", File("safe")}),
+              HasSubstr("terminal"));
+  auto process = keybroker::test::Process::StartOnTerminal(
+      {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "backup", "export",
+       kName, "--type", "ec", "--generate", "-o", File("safe/k.p12")});
+  EXPECT_EQ(process.Wait(), 0) << process.output();
+  const std::string& screen = process.output();
+  const size_t at = screen.find("Into the safe:");
+  ASSERT_NE(at, std::string::npos) << screen;
+  const size_t begin = screen.find_first_of("abcdefghijkmnpqrstuvwxyz23456789", at + 14);
+  Write("password", screen.substr(begin, 34) + "\n", 0600);
+  Text(With({"backup", "verify", File("safe/k.p12")}));
+}
+
+TEST_F(BackupCommand, InspectsWithoutAPasswordAndSaysThatNothingIsVerified) {
+  const std::string file = Export("rsa");
+  const std::string text = Text({"backup", "inspect", file});
+  EXPECT_THAT(text, AllOf(HasSubstr("NOT VERIFIED"), HasSubstr(kName), HasSubstr("600000"),
+                          HasSubstr("CN=mail.example.test")));
+  EXPECT_EQ(Answer({"backup", "inspect", file})["backup"]["verified"], false);
+}
+
+TEST_F(BackupCommand, ExitsDifferentlyForWhatIsWrongWithAFile) {
+  const std::string file = Export("ec");
+  const std::string bytes = keybroker::test::ReadAll(file);
+  const auto status = [&](const std::string& content, const std::string& password = "password") {
+    Write("it.p12", content);
+    const auto result = Run(With({"--json", "backup", "verify", File("it.p12")}, password));
+    const Json json = Json::parse(result.out, nullptr, false);
+    const std::string code = json.contains("error") ? json["error"]["code"] : Json("none");
+    return std::to_string(result.status) + " " + code;
+  };
+  std::string newer = bytes;
+  newer.replace(newer.find("\"version\":1"), 11, "\"version\":2");
+  std::string dear = bytes;
+  dear.replace(dear.find("\x02\x03\x09\x27\xc0"), 5, "\x02\x03\x89\x27\xc0");
+  std::string changed = bytes;
+  changed.replace(changed.find("\"current\":true"), 14, "\"current\":null");
+  EXPECT_EQ(status("hello"), "10 not-a-backup");
+  EXPECT_EQ(status(bytes.substr(0, bytes.size() / 2)), "11 truncated");
+  EXPECT_EQ(status(changed), "12 damaged");
+  EXPECT_EQ(status(dear), "12 damaged");
+  EXPECT_EQ(status(newer), "13 newer-version");
+  EXPECT_EQ(status(bytes, "wrong"), "15 wrong-password-or-damaged");
+  EXPECT_EQ(status(bytes), "0 none");
+}
+
+TEST_F(BackupCommand, KnowsAWrongPasswordWhereTheFileIsTheOneOnRecord) {
+  const std::string file = Export("ec");
+  const auto same = Run(With({"backup", "verify", file}, "wrong"));
+  EXPECT_EQ(same.status, 15);
+  EXPECT_THAT(same.err, HasSubstr("byte for byte"));
+  std::string bytes = keybroker::test::ReadAll(file);
+  bytes.replace(bytes.find("\"stack\""), 7, "\"slack\"");
+  Write("changed.p12", bytes);
+  const auto changed = Run(With({"backup", "verify", File("changed.p12")}));
+  EXPECT_EQ(changed.status, 15);
+  EXPECT_THAT(changed.err, HasSubstr("cannot tell"));
+}
+
+TEST_F(BackupCommand, ChangesNothingWhereTheKeyIsThereOrTheFileIsNotRight) {
+  const std::string file = Export("rsa");
+  const Json before = Answer({"key", "list"});
+  const Json there = Answer(With({"backup", "restore", file}));
+  EXPECT_EQ(there["present"], true);
+  EXPECT_EQ(there["differences"], Json::array());
+  EXPECT_EQ(Run(With({"backup", "restore", file}, "wrong")).status, 15);
+  std::string bytes = keybroker::test::ReadAll(file);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  Write("changed.p12", bytes);
+  EXPECT_THAT(Run(With({"backup", "restore", File("changed.p12")})).status,
+              ::testing::AnyOf(12, 15));
+  EXPECT_EQ(Answer({"key", "list"}), before);
+}
+
+TEST_F(BackupCommand, GrantsNothingThatTheHostDoesNot) {
+  Text({"listener", "add", "https", "--user", "root"});
+  Text({"listener", "bind", "https", kName});
+  const std::string file = Export("ec");
+  const std::string listener = Read("etc/listeners.d/https.toml");
+  Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  Json restored = Answer(With({"backup", "restore", file}));
+  EXPECT_EQ(restored["bindings"][0]["in_force"], true);
+  Text({"listener", "unbind", "https", kName});
+  const std::string unbound = Read("etc/listeners.d/https.toml");
+  Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  restored = Answer(With({"backup", "restore", file}));
+  EXPECT_EQ(restored["bindings"][0]["listener"], "https");
+  EXPECT_EQ(restored["bindings"][0]["in_force"], false);
+  EXPECT_EQ(Read("etc/listeners.d/https.toml"), unbound);
+  EXPECT_NE(unbound, listener);
+}
+
+TEST_F(BackupCommand, NeverTakesThePlaceOfANewerGeneration) {
+  const std::string file = Export("ec");
+  const std::string older = Id(kName, "ec");
+  const Json made = Answer({"key", "generate", kName, "--new-generation", "--exportable"});
+  const std::string newer = made["key"]["id"];
+  Text({"key", "current", kName, "--type", "ec", "--id", newer});
+  Text({"key", "delete", kName, "--type", "ec", "--id", older, "--yes"});
+  const auto restored = Run(With({"backup", "restore", file}));
+  EXPECT_EQ(restored.status, 0) << restored.err;
+  EXPECT_THAT(restored.err, HasSubstr("another generation (id " + newer));
+  EXPECT_EQ(Id(kName, "ec"), newer);
+}
+
+TEST_F(BackupCommand, MakesAnExportableKeyOnlyWhereTheAdministratorAllowsIt) {
+  const std::string file = Export("ec");
+  Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  EXPECT_THAT(Fails(With({"backup", "restore", file, "--exportable"})),
+              HasSubstr("restore_exportable"));
+  std::string toml = Read("etc/keybroker.toml");
+  toml.replace(toml.find("restore_exportable = false"), 26, "restore_exportable = true ");
+  Write("etc/keybroker.toml", toml);
+  EXPECT_EQ(Answer(With({"backup", "restore", file, "--exportable"}))["key"]["exportable"], true);
+}
+
+TEST_F(BackupCommand, IsInTheOperatorsAuditChain) {
+  const std::string file = Export("ec");
+  Text(With({"backup", "verify", file}));
+  Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  Text(With({"backup", "restore", file}));
+  Text(With({"drill", file, "--level", "1"}));
+  const std::string log = Read("state/operator/audit.log");
+  for (const char* action : {"backup-export", "backup-verify", "backup-restore", "drill"}) {
+    EXPECT_THAT(log, HasSubstr(std::string("\"") + action + "\""));
+  }
+  EXPECT_THAT(log, Not(HasSubstr("battery staple")));
+  EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
+}
+
+class SealCommand : public BackupHost {};
+
+TEST_F(SealCommand, WantsAVerifiedBackupAndProvesTheSeal) {
+  EXPECT_THAT(
+      Fails({"key", "seal", kName, "--type", "rsa", "--yes"}),
+      AllOf(HasSubstr("no verified backup"), HasSubstr("backup export"), HasSubstr("--force")));
+  const std::string file = Export("rsa");
+  EXPECT_THAT(Fails({"key", "seal", kName, "--type", "rsa"}), HasSubstr("--yes"));
+  const Json sealed = Answer({"key", "seal", kName, "--type", "rsa", "--yes"});
+  EXPECT_EQ(sealed["enforced"], true);
+  EXPECT_THAT(sealed["evidence"].get<std::string>(), HasSubstr("CKR_KEY_UNEXTRACTABLE"));
+  EXPECT_THAT(Fails(With({"backup", "export", kName, "--type", "rsa", "-o", File("safe")})),
+              HasSubstr("sealed"));
+  EXPECT_EQ(Answer({"key", "seal", kName, "--type", "ec", "--yes", "--force"})["enforced"], true);
+}
+
+}  // namespace
+}  // namespace keybroker::cli::test

@@ -1,0 +1,91 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/cli/program/backup_host.h"
+
+namespace keybroker::cli::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class DrillCommand : public BackupHost {};
+
+TEST_F(DrillCommand, ProvesEachBackupOfAFolderAndLeavesNothing) {
+  Export("rsa");
+  Export("ec");
+  const Json keys = Answer({"key", "list"});
+  const Json drill = Answer(With({"drill", File("safe"), "--report", File("drill.html")}));
+  EXPECT_EQ(drill["count"], 2);
+  EXPECT_EQ(drill["good_count"], 2);
+  EXPECT_EQ(drill["level"], 2);
+  EXPECT_THAT(drill["token"].get<std::string>(), HasSubstr("scratch token in memory"));
+  EXPECT_THAT(drill["destroyed"].get<std::string>(), HasSubstr("seen to be gone"));
+  EXPECT_EQ(Answer({"key", "list"}), keys);
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("keybroker-drill")));
+  }
+  EXPECT_THAT(Read("drill.html"),
+              AllOf(HasSubstr("<!DOCTYPE html>"), HasSubstr("2 of 2 backups are good"),
+                    HasSubstr(drill["results"][0]["sha256"].get<std::string>()),
+                    Not(HasSubstr("<script")), Not(HasSubstr("http"))));
+}
+
+TEST_F(DrillCommand, SaysWhichFileIsBad) {
+  const std::string file = Export("rsa");
+  Export("ec");
+  std::string bytes = keybroker::test::ReadAll(file);
+  bytes.pop_back();
+  Write("safe/cut <b>.p12", bytes);
+  const auto result = Run(With({"--json", "drill", File("safe"), "--report", File("d.html")}));
+  EXPECT_EQ(result.status, 1);
+  const Json drill = Json::parse(result.out, nullptr, false);
+  EXPECT_EQ(drill["good_count"], 2);
+  EXPECT_EQ(drill["results"][0]["code"], "truncated");
+  EXPECT_THAT(Read("d.html"), AllOf(HasSubstr("cut &lt;b&gt;.p12"), Not(HasSubstr("cut <b>"))));
+  EXPECT_EQ(Run(With({"drill", file}, "wrong")).status, 15);
+}
+
+TEST_F(DrillCommand, ShowsInStatusAndDoctor) {
+  const auto doctor = [&] { return Run({"doctor"}).out; };
+  EXPECT_THAT(doctor(), HasSubstr("none is on record: `keybroker backup export"));
+  const std::string file = Export("rsa");
+  EXPECT_THAT(doctor(), HasSubstr("never restored in a drill: `keybroker drill " + file));
+  Text(With({"drill", file}));
+  EXPECT_THAT(doctor(), HasSubstr(", drilled at "));
+  const auto status = Run({"--json", "status"});
+  const Json json = Json::parse(status.out, nullptr, false);
+  EXPECT_EQ(json["backups"][0]["file"], file);
+  EXPECT_TRUE(json["backups"][0]["drilled"].is_string());
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("LAST DRILLED"));
+  // Both go by age.
+  const std::string record = "state/operator/backups/" + Id(kName, "rsa") + ".json";
+  Json old = Json::parse(Read(record));
+  old["drilled"] = 1000000000;
+  Write(record, old.dump());
+  EXPECT_THAT(doctor(), AllOf(HasSubstr("last drilled"), HasSubstr("days ago")));
+  old["verified"] = 1000000000;
+  Write(record, old.dump());
+  EXPECT_THAT(doctor(), AllOf(HasSubstr("last verified"), HasSubstr("days ago")));
+}
+
+TEST_F(DrillCommand, GoesToANamedTokenByObjectsOfASessionOnly) {
+  const std::string file = Export("ec");
+  const Json before = Answer({"key", "list"});
+  const Json drill = Answer(With({"drill", file, "--token", "main"}));
+  EXPECT_THAT(drill["token"].get<std::string>(), HasSubstr("token \"main\""));
+  EXPECT_EQ(Answer({"key", "list"}), before);
+}
+
+TEST_F(DrillCommand, AtLevelOneNeedsNoToken) {
+  const std::string file = Export("ec");
+  const Json drill = Answer(With({"drill", file, "--level", "1", "--module", "/nowhere"}));
+  EXPECT_EQ(drill["good_count"], 1);
+  EXPECT_EQ(drill["destroyed"], "nothing was made");
+  EXPECT_THAT(Fails(With({"drill", file, "--module", "/nowhere"})), HasSubstr("/nowhere"));
+  EXPECT_THAT(Fails(With({"drill", file, "--level", "3"})), HasSubstr("1 or 2"));
+}
+
+}  // namespace
+}  // namespace keybroker::cli::test
