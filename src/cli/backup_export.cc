@@ -45,7 +45,7 @@ Result<std::optional<token::WrapAlgorithm>> ParseEncryption(const std::string& t
   if (text.empty()) return std::optional<token::WrapAlgorithm>();
   if (text == "key-wrap") return std::optional(token::WrapAlgorithm::kAesKeyWrapPad);
   if (text == "cbc") return std::optional(token::WrapAlgorithm::kAesCbcPad);
-  return Fail(Malformed("\"" + text + "\" is not an encryption: key-wrap or cbc"));
+  return Fail(WrongUsage("\"" + text + "\" is not an encryption: key-wrap or cbc"));
 }
 
 // PathOf names a file after what is in it, so that no backup takes the place of another.
@@ -234,7 +234,7 @@ Result<Answer> Finish(const std::vector<Job>& jobs, const std::vector<std::strin
 
 Result<Answer> Export(const Invocation& invocation, const ExportOptions& options) {
   if (options.choice.all == !options.choice.names.empty()) {
-    return Fail(Malformed("name the keys to back up, or say --all"));
+    return Fail(WrongUsage("name the keys to back up, or say --all"));
   }
   if (!options.choice.type.empty()) KB_TRY(ParseType(options.choice.type));
   KB_ASSIGN(const auto algorithm, ParseEncryption(options.encryption));

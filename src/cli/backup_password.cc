@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cli/answer.h"
 #include "keybroker/base/unique_fd.h"
 #include "keybroker/base/utf8.h"
 
@@ -94,7 +95,7 @@ Result<Secret> AskBackupPassword(const PinOptions& options) {
 Result<Secret> NewBackupPassword(const config::Settings& settings, const PinOptions& options,
                                  bool generate) {
   if (generate && options.Given()) {
-    return Fail(Malformed("--generate makes a password, so none can be given"));
+    return Fail(WrongUsage("--generate makes a password, so none can be given"));
   }
   if (generate) {
     KB_ASSIGN(Secret passphrase, Generate());

@@ -141,7 +141,7 @@ Result<DrillRules> Rules(const config::Settings& settings, const DrillOptions& o
 }
 
 Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& options) {
-  if (options.level < 1 || options.level > 2) return Fail(Malformed("--level is 1 or 2"));
+  if (options.level < 1 || options.level > 2) return Fail(WrongUsage("--level is 1 or 2"));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto files, Files(options.path));
   KB_ASSIGN(const auto rules, Rules(settings, options));

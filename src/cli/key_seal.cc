@@ -6,6 +6,7 @@
 #include "cli/key_choice.h"
 #include "cli/key_commands.h"
 #include "cli/key_pick.h"
+#include "cli/key_tokens.h"
 #include "keybroker/token/key_wrap.h"
 
 namespace keybroker::cli {
