@@ -12,7 +12,7 @@ void ExamineRecord(const config::Settings& settings, const BackupRecord& record,
   const std::string subject = "backup of " + which;
   if (record.verified == 0) {
     diagnosis.Warn(subject, "none is on record: `keybroker backup export " + which +
-                                " -o FILE`, for a key that was generated with --exportable");
+                                " -o FILE`, if it is exportable");
     return;
   }
   const int64_t age = DaysSince(record.verified, now);
