@@ -161,7 +161,7 @@ Status PutDown(const config::Settings& settings, const TokenAccess& access, Chan
   const auto& manifest = job.subject.manifest;
   const std::string sha256 = job.done ? backup::FileSha256(*job.bytes) : "none";
   if (job.done) {
-    KB_TRY(RecordVerified(settings, {job.path, sha256, manifest}, std::time(nullptr)));
+    KB_TRY(RecordProved(settings, {job.path, sha256, manifest}, std::time(nullptr)));
   }
   return change.Record(
       {"backup-export", manifest.name, Hex(manifest.id),

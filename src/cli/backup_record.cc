@@ -20,15 +20,12 @@ std::filesystem::path RecordFile(const config::Settings& settings, const std::st
 Result<BackupRecord> Parse(const std::filesystem::path& file) {
   KB_ASSIGN(const auto text, ReadFile(file, 65536));
   const Json json = Json::parse(text, nullptr, false);
-  BackupRecord record{GetText(json, "name"),
-                      GetText(json, "type"),
-                      GetText(json, "id"),
-                      GetText(json, "file"),
-                      GetText(json, "sha256"),
-                      static_cast<uint64_t>(GetNumber(json, "sequence")),
-                      GetNumber(json, "verified"),
-                      GetNumber(json, "drilled"),
-                      static_cast<unsigned>(GetNumber(json, "drill_level"))};
+  BackupRecord record{
+      GetText(json, "name"),       GetText(json, "type"),
+      GetText(json, "id"),         GetText(json, "file"),
+      GetText(json, "sha256"),     static_cast<uint64_t>(GetNumber(json, "sequence")),
+      GetNumber(json, "verified"), GetNumber(json, "proved"),
+      GetNumber(json, "drilled"),  static_cast<unsigned>(GetNumber(json, "drill_level"))};
   if (record.id.empty() || file.stem() != record.id) {
     return Fail(Malformed("the backup record " + file.string() +
                           " does not parse: remove it, and verify the backup again"));
@@ -36,14 +33,17 @@ Result<BackupRecord> Parse(const std::filesystem::path& file) {
   return record;
 }
 
-// Renewed is the record after a file of this manifest went well; nothing when a newer backup of
-// the key is on record.
+// Renewed is the record after a file of this manifest went well, with or without proof; nothing
+// when a better one of the key is on record.
 Result<std::optional<BackupRecord>> Renewed(const config::Settings& settings,
-                                            const SeenBackup& seen) {
+                                            const SeenBackup& seen, bool proof) {
   const std::string id = Hex(seen.manifest.id);
   KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
-  if (record.sequence > seen.manifest.sequence) return std::nullopt;
-  if (record.sha256 != seen.sha256) record = BackupRecord{};
+  const bool same = record.sha256 == seen.sha256;
+  if (!same && record.proved != 0 && (!proof || record.sequence > seen.manifest.sequence)) {
+    return std::nullopt;
+  }
+  if (!same) record = BackupRecord{};
   record.name = seen.manifest.name;
   record.type = cryptoki::KeyTypeName(seen.manifest.type);
   record.id = id;
@@ -90,24 +90,31 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
                   {"sha256", record.sha256},
                   {"sequence", record.sequence},
                   {"verified", record.verified},
+                  {"proved", record.proved},
                   {"drilled", record.drilled},
                   {"drill_level", record.drill_level}};
   return WriteFileAtomically(RecordFile(settings, record.id), json.dump(2) + "\n", 0600);
 }
 
 Status RecordVerified(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
-  KB_ASSIGN(auto record, Renewed(settings, seen));
+  KB_ASSIGN(auto record, Renewed(settings, seen, false));
   if (!record) return {};
   record->verified = now;
   return StoreBackupRecord(settings, *record);
 }
 
+Status RecordProved(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
+  KB_ASSIGN(auto record, Renewed(settings, seen, true));
+  if (!record) return {};
+  record->verified = record->proved = now;
+  return StoreBackupRecord(settings, *record);
+}
+
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,
                      unsigned level) {
-  KB_ASSIGN(auto record, Renewed(settings, seen));
+  KB_ASSIGN(auto record, Renewed(settings, seen, true));
   if (!record) return {};
-  record->verified = now;
-  record->drilled = now;
+  record->verified = record->proved = record->drilled = now;
   record->drill_level = level;
   return StoreBackupRecord(settings, *record);
 }

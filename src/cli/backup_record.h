@@ -19,6 +19,7 @@ struct BackupRecord {
   std::string sha256;
   uint64_t sequence = 0;  // of the manifest; 0: no backup is on record
   int64_t verified = 0;   // seconds since 1970; 0: never
+  int64_t proved = 0;     // when a token last made the key of this very file; 0: never
   int64_t drilled = 0;    // its last drill that went well; 0: never
   unsigned drill_level = 0;
 };
@@ -32,14 +33,17 @@ Result<std::vector<BackupRecord>> LoadBackupRecords(const config::Settings& sett
 
 Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& record);
 
-// Verified and Drilled put down that a file went well just now, unless a newer backup of the same
-// key is on record: an old file that still opens says nothing about that one.
+// Verified, Proved and Drilled put down that a file went well just now, unless a newer backup of
+// the same key is on record: an old file that still opens says nothing about that one. Whoever
+// knows a password can make a file that verifies; only what a token unwrapped, and signed with,
+// holds the key. So a file that was only verified never takes the place of one that was proved.
 struct SeenBackup {
   std::string file;
   std::string sha256;
   const backup::Manifest& manifest;
 };
 Status RecordVerified(const config::Settings& settings, const SeenBackup& seen, int64_t now);
+Status RecordProved(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,
                      unsigned level);
 

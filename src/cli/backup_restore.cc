@@ -87,9 +87,17 @@ Result<Json> RestoreOnToken(LoggedIn& token, const Backup& backup, bool exportab
   if (!present) {
     KB_ASSIGN(made, MakeOnToken(token, backup, exportable));
   }
-  const token::KeyPair& key = present ? *there : made;
+  // A restore that was cut off before its certificate is made whole; any other difference is told.
+  const bool completed = present && there->certificate.empty() && !backup.chain.empty();
+  if (completed) {
+    KB_TRY(token::WriteCertificate(token.session, *there, LeafOf(backup)));
+    made = *there;
+    made.certificate = LeafOf(backup);
+  }
+  const token::KeyPair& key = present && !completed ? *there : made;
   return Json{{"key", KeyJson(key, false)},
               {"present", present},
+              {"completed", completed},
               {"differences", Differences(key, backup)},
               {"others", Generations(keys, backup.manifest)}};
 }
@@ -164,6 +172,10 @@ std::string Told(const Json& outcome, const Backup& backup, const std::string& t
   const std::string key = backup.manifest.name + " (" +
                           std::string(cryptoki::KeyTypeName(backup.manifest.type)) + ", id " +
                           Hex(backup.manifest.id) + ")";
+  if (GetBool(outcome, "completed")) {
+    return "the token \"" + token + "\" has the key " + key + " already, but had no certificate " +
+           "of it: that of the backup was written. The key itself was not changed\n";
+  }
   if (!GetBool(outcome, "present")) {
     return "restored the key " + key + " on the token \"" + token + "\"\n" +
            "it signed, and the signature fits " +
@@ -173,8 +185,10 @@ std::string Told(const Json& outcome, const Backup& backup, const std::string& t
   std::string text = "the token \"" + token + "\" has the key " + key +
                      " already: nothing was changed. " +
                      (outcome["differences"].empty() ? "It is the same as in the backup" : "But ");
+  const char* joint = "";
   for (const Json& each : outcome["differences"]) {
-    if (each.is_string()) text += each.get<std::string>() + "; ";
+    if (each.is_string()) text += joint + each.get<std::string>();
+    joint = "; ";
   }
   return text + "\n";
 }
@@ -185,13 +199,14 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
   Answer answer = MakeAnswer(Told(outcome, backup, token), {{"file", input.path},
                                                             {"sha256", input.sha256},
                                                             {"present", outcome["present"]},
+                                                            {"completed", outcome["completed"]},
                                                             {"differences", outcome["differences"]},
                                                             {"key", outcome["key"]}});
   const ChangeRecord record{"backup-restore", manifest.name, Hex(manifest.id),
                             "token " + token + ", file " + input.path + ", sha256 " + input.sha256 +
                                 (GetBool(outcome, "present") ? ", already there" : "")};
   WarnOfNewer(settings, manifest, answer);
-  if (!GetBool(outcome, "present")) {
+  if (!GetBool(outcome, "present") || GetBool(outcome, "completed")) {
     KB_TRY(Recorded(change, record, [&] {
       return StoreGeneration(settings, manifest, outcome["others"], answer);
     }));
@@ -200,7 +215,9 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
     answer.text += "next: keybroker reference write " + manifest.name + " --type " +
                    std::string(cryptoki::KeyTypeName(manifest.type)) + ", on a new host";
   }
-  KB_TRY(RecordVerified(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));
+  if (!GetBool(outcome, "present")) {
+    KB_TRY(RecordProved(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));
+  }
   KB_TRY(change.Done(record, answer));
   return answer;
 }

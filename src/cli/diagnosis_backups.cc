@@ -11,8 +11,7 @@ void ExamineRecord(const config::Settings& settings, const BackupRecord& record,
                    const std::string& which, int64_t now, Diagnosis& diagnosis) {
   const std::string subject = "backup of " + which;
   if (record.verified == 0) {
-    diagnosis.Warn(subject, "none is on record: `keybroker backup export " + which +
-                                " -o FILE`, if it is exportable");
+    diagnosis.Warn(subject, "none is on record: `keybroker backup export " + which + " -o FILE`");
     return;
   }
   const int64_t age = DaysSince(record.verified, now);
@@ -46,6 +45,7 @@ void ExamineBackups(const config::Settings& settings, int64_t now, Diagnosis& di
     const std::string which =
         entry.first + " --type " + std::string(cryptoki::KeyTypeName(entry.second));
     const auto record = LoadBackupRecord(settings, id);
+    if (record && record->id.empty()) continue;  // not exportable: it can have none
     if (record) {
       ExamineRecord(settings, *record, which, now, diagnosis);
     } else {

@@ -1,6 +1,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/key_choice.h"
 #include "cli/key_commands.h"
@@ -122,6 +123,15 @@ Result<Json> Generate(const TokenAccess& access, const GenerateOptions& options,
   });
 }
 
+// RecordExportable begins the key's backup record, so that doctor asks for one.
+Status RecordExportable(const config::Settings& settings, const Json& key) {
+  BackupRecord record;
+  record.name = GetText(key, "name");
+  record.type = GetText(key, "type");
+  record.id = GetText(key, "id");
+  return StoreBackupRecord(settings, record);
+}
+
 Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& options) {
   KB_ASSIGN(const auto spec, Spec(options));
   KB_ASSIGN(const auto settings, invocation.Settings());
@@ -141,6 +151,7 @@ Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& 
       Recorded(change, record, [&] { return MakeCurrent(settings, spec, record.key_id); });
   if (!is_current) return Fail(MadeButNotCurrent(spec, record.key_id, is_current.error()));
   if (*is_current) key["current"] = true;
+  if (spec.exportable) KB_TRY(RecordExportable(settings, key));
   Answer answer = MakeAnswer(GeneratedText(key, access.config().name), {{"key", key}});
   KB_TRY(change.Done(record, answer));
   return answer;

@@ -42,6 +42,10 @@ Result<Answer> KeySeal(const Invocation& invocation, const SealOptions& options)
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
   KB_ASSIGN(const Json key, ShowKey(access, current, wish));
+  if (!GetBool(key, "exportable")) {
+    return MakeAnswer("the key " + wish.name + " is not exportable already: nothing was changed",
+                      {{"key", key}});
+  }
   KB_TRY(CheckBackedUp(settings, key, options.force));
   KB_TRY(Confirm("This makes the key " + wish.name + " on the token \"" + access.config().name +
                      "\" not exportable, for good",

@@ -68,10 +68,14 @@ std::string Listeners(const Json& status) {
 
 std::string Backups(const Json& status) {
   Rows rows{{"BACKUP OF", "TYPE", "LAST VERIFIED", "LAST DRILLED", "FILE"}};
+  const auto text_or = [](const Json& backup, const char* field, const char* none) {
+    const std::string text = GetText(backup, field);
+    return text.empty() ? none : text;
+  };
   for (const Json& backup : List(status, "backups")) {
-    const std::string drilled = GetText(backup, "drilled");
-    rows.push_back({GetText(backup, "name"), GetText(backup, "type"), GetText(backup, "verified"),
-                    drilled.empty() ? "never" : drilled, GetText(backup, "file")});
+    rows.push_back({GetText(backup, "name"), GetText(backup, "type"),
+                    text_or(backup, "verified", "never"), text_or(backup, "drilled", "never"),
+                    text_or(backup, "file", "-")});
   }
   return rows.size() == 1 ? "" : "\n" + Columns(rows);
 }

@@ -56,8 +56,10 @@ TEST_F(DrillCommand, ShowsInStatusAndDoctor) {
   EXPECT_THAT(doctor(), HasSubstr(", drilled at "));
   const auto status = Run({"--json", "status"});
   const Json json = Json::parse(status.out, nullptr, false);
-  EXPECT_EQ(json["backups"][0]["file"], file);
-  EXPECT_TRUE(json["backups"][0]["drilled"].is_string());
+  ASSERT_EQ(json["backups"].size(), 2U);  // by name and type: ec, which has none, and rsa
+  EXPECT_TRUE(json["backups"][0]["verified"].is_null());
+  EXPECT_EQ(json["backups"][1]["file"], file);
+  EXPECT_TRUE(json["backups"][1]["drilled"].is_string());
   EXPECT_THAT(Run({"status"}).out, HasSubstr("LAST DRILLED"));
   // Both go by age.
   const std::string record = "state/operator/backups/" + Id(kName, "rsa") + ".json";
