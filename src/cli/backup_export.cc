@@ -85,6 +85,7 @@ Result<std::vector<Job>> Jobs(std::vector<BackupSubject> subjects, const std::st
 Result<Json> WrapAll(const TokenAccess& access, const std::vector<Job*>& batch,
                      std::optional<token::WrapAlgorithm> algorithm) {
   std::vector<const Secret*> keks;
+  keks.reserve(batch.size());
   for (const Job* job : batch) keks.push_back(&job->kek);
   return access.Run(false, keks, [&](LoggedIn& token) -> Result<Json> {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));

@@ -131,8 +131,8 @@ Status StoreChain(const config::Settings& settings, const Backup& backup) {
   const auto& manifest = backup.manifest;
   const auto path = ChainFile(settings, manifest.name, manifest.type, Hex(manifest.id));
   KB_TRY(MakeDirectory(path.parent_path(), "", 0755));
-  const Status written = WriteFileAtomically(path, credential::FormatCertificates(backup.chain),
-                                             0644, Overwrite::kRefuse);
+  Status written = WriteFileAtomically(path, credential::FormatCertificates(backup.chain), 0644,
+                                       Overwrite::kRefuse);
   if (!written && written.error().code == ErrorCode::kConflict) return {};
   return written;
 }

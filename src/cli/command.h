@@ -8,7 +8,7 @@
 #include "cli/answer.h"
 #include "cli/invocation.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's
 class App;
 }
 

@@ -8,9 +8,9 @@ namespace {
 using Rows = std::vector<std::vector<std::string>>;
 
 const Json& List(const Json& status, const char* field) {
-  static const Json kNone = Json::array();
+  static const Json none = Json::array();
   const auto found = status.find(field);
-  return found == status.end() || !found->is_array() ? kNone : *found;
+  return found == status.end() || !found->is_array() ? none : *found;
 }
 
 std::string Number(const Json& json, const char* field) {
