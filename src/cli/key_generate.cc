@@ -151,8 +151,10 @@ Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& 
       Recorded(change, record, [&] { return MakeCurrent(settings, spec, record.key_id); });
   if (!is_current) return Fail(MadeButNotCurrent(spec, record.key_id, is_current.error()));
   if (*is_current) key["current"] = true;
-  if (spec.exportable) KB_TRY(RecordExportable(settings, key));
   Answer answer = MakeAnswer(GeneratedText(key, access.config().name), {{"key", key}});
+  // The key is made: a record that cannot be begun is told, and is no failure of it.
+  const Status begun = spec.exportable ? RecordExportable(settings, key) : Status();
+  if (!begun) answer.notes.push_back("doctor will not ask for its backup: " + begun.error().detail);
   KB_TRY(change.Done(record, answer));
   return answer;
 }
