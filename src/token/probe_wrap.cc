@@ -45,7 +45,7 @@ std::vector<uint8_t> KnownAnswer(WrapAlgorithm algorithm, Bytes kek) {
       EVP_EncryptFinal_ex(ctx.get(), out.data() + size, &rest) != 1) {
     return {};
   }
-  out.resize(static_cast<size_t>(size + rest));
+  out.resize(static_cast<size_t>(size) + static_cast<size_t>(rest));
   return out;
 }
 
