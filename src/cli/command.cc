@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/man_page.h"
 #include "cli/nearest.h"
+#include "cli/typed_command.h"
 
 namespace keybroker::cli {
 namespace {
@@ -73,6 +74,19 @@ std::string Meant(const CLI::App& root, int argc, char** argv) {
     app = app->get_subcommand(std::string(word));
   }
   return {};
+}
+
+// Typable is answer with the commands in it as they have to be typed where --config was given.
+Result<Answer> Typable(Result<Answer> answer, const std::string& config,
+                       const std::vector<std::string>& words) {
+  if (!answer) {
+    Error error = answer.error();
+    error.detail = WithConfig(error.detail, config, words);
+    return Fail(std::move(error));
+  }
+  answer->text = WithConfig(answer->text, config, words);
+  for (std::string& note : answer->notes) note = WithConfig(note, config, words);
+  return answer;
 }
 
 }  // namespace
@@ -185,7 +199,9 @@ int RunCommandLine(int argc, char** argv) {
   if (!chosen)
     return PrintUsage("a command is needed. Run with --help for the list", invocation.json);
   invocation.config = config;
-  return Print(chosen(invocation), invocation.json);
+  Result<Answer> answer = chosen(invocation);
+  if (app.count("--config") > 0) answer = Typable(std::move(answer), config, WordsOf(app));
+  return Print(answer, invocation.json);
 }
 
 }  // namespace keybroker::cli

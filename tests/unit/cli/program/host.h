@@ -25,8 +25,10 @@ class Host : public ::testing::Test {
 
   // Run runs `keybroker --config ... ARGUMENTS`; Text is its standard output
   // when it succeeds, and fails the test when it does not; Fails is its
-  // standard error when it exits with 1, Misused when with 2.
+  // standard error when it exits with 1, Misused when with 2. All give the
+  // commands in what is printed without that --config; RunAsTyped gives them as they are.
   keybroker::test::CommandResult Run(const keybroker::test::Arguments& arguments) const;
+  keybroker::test::CommandResult RunAsTyped(const keybroker::test::Arguments& arguments) const;
   std::string Text(const keybroker::test::Arguments& arguments) const;
   std::string Fails(const keybroker::test::Arguments& arguments) const;
   std::string Misused(const keybroker::test::Arguments& arguments) const;

@@ -143,6 +143,12 @@ TEST_F(KeyCommand, TwiceAtTheSameTimeMakesOneKey) {
   EXPECT_THAT(Kinds(), ElementsAre("ec 256"));
 }
 
+TEST_F(KeyCommand, NamesTheConfigurationInTheCommandsThatItSpeaksOf) {
+  const std::string command = "keybroker --config " + File("etc/keybroker.toml").string() + " key ";
+  EXPECT_THAT(RunAsTyped({"key", "show", kName}).err, HasSubstr("`" + command + "list`"));
+  EXPECT_THAT(RunAsTyped({"key", "list"}).out, HasSubstr("`" + command + "generate NAME`"));
+}
+
 TEST_F(KeyCommand, PutsErrorsIntoJsonToo) {
   const auto result = Run({"--json", "request", "create", kName});
   EXPECT_EQ(result.status, 1);
