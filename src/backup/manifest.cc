@@ -67,16 +67,16 @@ class Reader {
     return texts;
   }
   const Json& List(const char* field) {
-    static const Json kNone = Json::array();
+    static const Json none = Json::array();
     const Json* value = Field(field);
     if (value != nullptr && value->is_array()) return *value;
     good_ = false;
-    return kNone;
+    return none;
   }
   Reader Object(const char* field) {
-    static const Json kNone = Json::object();
+    static const Json none = Json::object();
     const Json* value = Field(field);
-    return Reader(value != nullptr && value->is_object() ? *value : kNone);
+    return Reader(value != nullptr && value->is_object() ? *value : none);
   }
 
   bool good() const { return good_; }

@@ -76,7 +76,7 @@ FileResult<void> ReadPbes2(const X509_ALGOR& algorithm, Backup* backup) {
                                  ASN1_ITEM_rptr(PBE2PARAM), algorithm.parameter))
                            : nullptr);
   if (params == nullptr) return Odd("key encryption");
-  const auto kdf = ReadPbkdf2(*params->keyfunc, &backup->kdf);
+  auto kdf = ReadPbkdf2(*params->keyfunc, &backup->kdf);
   if (!kdf) return kdf;
   return ReadEncryption(*params->encryption, &backup->key);
 }

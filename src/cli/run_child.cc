@@ -19,9 +19,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kExitUsage = 64;    // EX_USAGE
-constexpr int kExitConfig = 78;   // EX_CONFIG
-constexpr int kExitNoExec = 127;  // as a shell says it
+constexpr int kExitWrongUse = 64;  // EX_USAGE
+constexpr int kExitConfig = 78;    // EX_CONFIG
+constexpr int kExitNoExec = 127;   // as a shell says it
 
 std::string DescribeExit(int status) {
   if (WIFSIGNALED(status)) {
@@ -125,7 +125,7 @@ bool RunChild::Exited(int wait_status, Clock::time_point now) {
   const std::string what =
       name() + " (pid " + std::to_string(pid) + ") " + DescribeExit(wait_status);
   const int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
-  if (!was_ready_ && (code == kExitConfig || code == kExitUsage || code == kExitNoExec)) {
+  if (!was_ready_ && (code == kExitConfig || code == kExitWrongUse || code == kExitNoExec)) {
     Log(LogLevel::kError, what + ": it will not start until what it said above is put right");
     return false;
   }

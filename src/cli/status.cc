@@ -89,7 +89,7 @@ void NoteBlockedPins(const config::Settings& settings, Answer& answer) {
   }
 }
 
-Result<Answer> Status(const Invocation& invocation) {
+Result<Answer> ShowStatus(const Invocation& invocation) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   const auto text = broker::AskBroker(settings, wire::AdminVerb::kStatus);
   if (!text && text.error().code == ErrorCode::kUnavailable) {
@@ -117,7 +117,7 @@ Result<Answer> Status(const Invocation& invocation) {
 
 void AddStatus(const Command& root) {
   root.Verb("status", "show how broker, tokens and listeners stand", "keybroker status --json")
-      .Does(Status);
+      .Does(ShowStatus);
 }
 
 }  // namespace keybroker::cli

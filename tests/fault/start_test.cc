@@ -11,7 +11,7 @@
 namespace keybroker::test {
 namespace {
 
-constexpr unsigned kClients = 64;
+constexpr unsigned kStartedAtOnce = 64;
 // A sanitised client takes a hundred times as long to start; the release build does the hundred.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr unsigned kRounds = 5;
@@ -31,9 +31,9 @@ constexpr unsigned kRounds = 100;
 
 unsigned FailuresOfOneRound(const Target& target) {
   int gate[2];
-  if (pipe(gate) != 0) return kClients;
+  if (pipe(gate) != 0) return kStartedAtOnce;
   std::vector<pid_t> children;
-  for (unsigned i = 0; i < kClients; ++i) {
+  for (unsigned i = 0; i < kStartedAtOnce; ++i) {
     pid_t child = fork();
     if (child == 0) {
       close(gate[1]);

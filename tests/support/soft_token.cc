@@ -75,4 +75,9 @@ NssToken::NssToken() {
       "configdir='" + database + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=";
 }
 
+std::unique_ptr<SoftToken> MakeSoftToken(const std::string& kind) {
+  if (kind == "nss") return std::make_unique<NssToken>();
+  return std::make_unique<SoftHsmToken>();
+}
+
 }  // namespace keybroker::test

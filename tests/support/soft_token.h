@@ -47,4 +47,7 @@ class NssToken : public SoftToken {
   NssToken();
 };
 
+// MakeSoftToken makes one of them by its kind, "softhsm" or "nss": a parameter of tests.
+std::unique_ptr<SoftToken> MakeSoftToken(const std::string& kind);
+
 }  // namespace keybroker::test

@@ -5,7 +5,7 @@
 namespace keybroker::policy {
 namespace {
 
-std::string FaultOf(std::string_view name) {
+std::string NameFault(std::string_view name) {
   const Status status = CheckKeyName(name);
   if (status) return "";
   EXPECT_EQ(status.error().code, ErrorCode::kMalformed);
@@ -26,7 +26,7 @@ TEST(KeyName, IsADnsName) {
         std::string("xn--bcher-kva.example"), std::string("3com.example"),
         std::string("a-b.c--d.e"), std::string(63, 'a') + ".test", Long(253),
         std::string("1.2.3.4a")}) {
-    EXPECT_EQ(FaultOf(name), "") << name;
+    EXPECT_EQ(NameFault(name), "") << name;
   }
 }
 
@@ -62,7 +62,7 @@ TEST(KeyName, IsRefusedWithTheRuleItBreaks) {
       {"192.0.2.1", "is an IP address, not a DNS name"},
       {"1", "is an IP address, not a DNS name"},
   };
-  for (const auto& [name, fault] : cases) EXPECT_EQ(FaultOf(name), fault) << name;
+  for (const auto& [name, fault] : cases) EXPECT_EQ(NameFault(name), fault) << name;
 }
 
 }  // namespace

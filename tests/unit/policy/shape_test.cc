@@ -42,7 +42,7 @@ PssFacts Pss(Digest digest) {
           static_cast<uint32_t>(cryptoki::DigestSize(digest))};
 }
 
-std::vector<uint8_t> Bytes(size_t size) { return std::vector<uint8_t>(size, 0x5a); }
+std::vector<uint8_t> Filled(size_t size) { return std::vector<uint8_t>(size, 0x5a); }
 
 std::vector<uint8_t> DigestInfo(Digest digest) {
   const auto prefix = cryptoki::DigestInfoPrefix(digest);
@@ -64,7 +64,7 @@ TEST(Shape, OfPkcs1IsADigestInfoOfAnAllowedHash) {
   std::vector<uint8_t> sha1 = {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e,
                                0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14};
   sha1.resize(35);
-  for (const auto& data : {Bytes(36), Bytes(32), Bytes(256), sha1, Bytes(0)}) {
+  for (const auto& data : {Filled(36), Filled(32), Filled(256), sha1, Filled(0)}) {
     EXPECT_EQ(CheckShape(Rsa(), {CKM_RSA_PKCS, {}, data}), Reason::kDataWrong);
   }
 }
@@ -83,7 +83,7 @@ TEST(Shape, OfPkcs1HasNoParametersAndFitsTheKey) {
 TEST(Shape, OfPssIsADigestOfTheHashInTheParameters) {
   for (const Digest digest : kDigests) {
     for (size_t size = 0; size <= 70; ++size) {
-      EXPECT_EQ(CheckShape(Rsa(), {CKM_RSA_PKCS_PSS, Pss(digest), Bytes(size)}),
+      EXPECT_EQ(CheckShape(Rsa(), {CKM_RSA_PKCS_PSS, Pss(digest), Filled(size)}),
                 size == cryptoki::DigestSize(digest) ? Reason::kGranted : Reason::kDataWrong);
     }
   }
@@ -91,7 +91,7 @@ TEST(Shape, OfPssIsADigestOfTheHashInTheParameters) {
 
 TEST(Shape, OfPssNeedsParametersThatAgree) {
   const auto check = [](std::optional<PssFacts> pss, uint32_t bits = 2048) {
-    return CheckShape(Rsa(bits), {CKM_RSA_PKCS_PSS, pss, Bytes(32)});
+    return CheckShape(Rsa(bits), {CKM_RSA_PKCS_PSS, pss, Filled(32)});
   };
   const PssFacts good = Pss(Digest::kSha256);
   EXPECT_EQ(check(good), Reason::kGranted);
@@ -117,38 +117,38 @@ TEST(Shape, OfHashAndSignTakesAnyMessage) {
     for (const auto& [mechanism, digest] : {Case{CKM_SHA256_RSA_PKCS_PSS, Digest::kSha256},
                                             Case{CKM_SHA384_RSA_PKCS_PSS, Digest::kSha384},
                                             Case{CKM_SHA512_RSA_PKCS_PSS, Digest::kSha512}}) {
-      EXPECT_EQ(CheckShape(Rsa(), {mechanism, Pss(digest), Bytes(size)}), Reason::kGranted);
+      EXPECT_EQ(CheckShape(Rsa(), {mechanism, Pss(digest), Filled(size)}), Reason::kGranted);
     }
     for (const CK_MECHANISM_TYPE mechanism :
          {CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS}) {
-      EXPECT_EQ(CheckShape(Rsa(), {mechanism, {}, Bytes(size)}), Reason::kGranted);
-      EXPECT_EQ(CheckShape(Rsa(), {mechanism, Pss(Digest::kSha256), Bytes(size)}),
+      EXPECT_EQ(CheckShape(Rsa(), {mechanism, {}, Filled(size)}), Reason::kGranted);
+      EXPECT_EQ(CheckShape(Rsa(), {mechanism, Pss(Digest::kSha256), Filled(size)}),
                 Reason::kParametersWrong);
     }
     for (const CK_MECHANISM_TYPE mechanism :
          {CKM_ECDSA_SHA256, CKM_ECDSA_SHA384, CKM_ECDSA_SHA512}) {
-      EXPECT_EQ(CheckShape(Ec(), {mechanism, {}, Bytes(size)}), Reason::kGranted);
+      EXPECT_EQ(CheckShape(Ec(), {mechanism, {}, Filled(size)}), Reason::kGranted);
     }
   }
 }
 
 TEST(Shape, OfHashAndSignPssHoldsTheParametersToTheMechanismsHash) {
-  EXPECT_EQ(CheckShape(Rsa(), {CKM_SHA256_RSA_PKCS_PSS, Pss(Digest::kSha384), Bytes(5)}),
+  EXPECT_EQ(CheckShape(Rsa(), {CKM_SHA256_RSA_PKCS_PSS, Pss(Digest::kSha384), Filled(5)}),
             Reason::kParametersWrong);
-  EXPECT_EQ(CheckShape(Rsa(), {CKM_SHA512_RSA_PKCS_PSS, Pss(Digest::kSha256), Bytes(5)}),
+  EXPECT_EQ(CheckShape(Rsa(), {CKM_SHA512_RSA_PKCS_PSS, Pss(Digest::kSha256), Filled(5)}),
             Reason::kParametersWrong);
-  EXPECT_EQ(CheckShape(Rsa(), {CKM_SHA256_RSA_PKCS_PSS, {}, Bytes(5)}), Reason::kParametersWrong);
+  EXPECT_EQ(CheckShape(Rsa(), {CKM_SHA256_RSA_PKCS_PSS, {}, Filled(5)}), Reason::kParametersWrong);
 }
 
 TEST(Shape, OfEcdsaIsADigestOfAnAllowedHash) {
   for (size_t size = 0; size <= 130; ++size) {
     const bool digest = size == 32 || size == 48 || size == 64;
     for (const uint32_t bits : {256U, 384U, 521U}) {
-      EXPECT_EQ(CheckShape(Ec(bits), {CKM_ECDSA, {}, Bytes(size)}),
+      EXPECT_EQ(CheckShape(Ec(bits), {CKM_ECDSA, {}, Filled(size)}),
                 digest ? Reason::kGranted : Reason::kDataWrong);
     }
   }
-  EXPECT_EQ(CheckShape(Ec(), {CKM_ECDSA, Pss(Digest::kSha256), Bytes(32)}),
+  EXPECT_EQ(CheckShape(Ec(), {CKM_ECDSA, Pss(Digest::kSha256), Filled(32)}),
             Reason::kParametersWrong);
 }
 
@@ -158,7 +158,7 @@ TEST(Shape, IsDecidedWithoutAnAllocation) {
   Listener listener;
   listener.bindings.push_back({key_name, {}, {}, {CKM_RSA_PKCS_PSS}});
   const KeyFacts key{key_name, KeyType::kRsa, 2048};
-  const auto data = Bytes(32);
+  const auto data = Filled(32);
   const SignFacts request{CKM_RSA_PKCS_PSS, Pss(Digest::kSha256), data};
   allocations = 0;
   const Reason decided = DecideMechanism(listener, &key, request.mechanism);
@@ -172,7 +172,7 @@ TEST(Shape, IsDecidedWithoutAnAllocation) {
 TEST(Shape, HoldsTheMechanismToTheKeysType) {
   for (const auto& mechanism : cryptoki::AllSignMechanisms()) {
     const KeyFacts wrong = mechanism.key_type == KeyType::kRsa ? Ec() : Rsa();
-    EXPECT_EQ(CheckShape(wrong, {mechanism.type, {}, Bytes(32)}), Reason::kMechanismWrongKeyType);
+    EXPECT_EQ(CheckShape(wrong, {mechanism.type, {}, Filled(32)}), Reason::kMechanismWrongKeyType);
   }
 }
 

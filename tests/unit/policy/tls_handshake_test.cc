@@ -157,23 +157,26 @@ Listener Bound(std::vector<std::vector<std::string>> sets) {
   return listener;
 }
 
-constexpr KeyFacts kEc{"k", KeyType::kEc, 256};
+constexpr KeyFacts kEcKey{"k", KeyType::kEc, 256};
 
 TEST(TlsHandshake, IsDemandedByTheSetOfThatName) {
   const Listener listener = Bound({{"tls-handshake"}});
   const Bytes handshake = CertificateVerify("server", 32);
   const Bytes other = Of("a request for a certificate, say");
-  EXPECT_EQ(DecideRequest(listener, &kEc, {CKM_ECDSA_SHA256, {}, handshake}), Reason::kGranted);
-  EXPECT_EQ(DecideRequest(listener, &kEc, {CKM_ECDSA_SHA256, {}, other}), Reason::kNotTlsHandshake);
+  EXPECT_EQ(DecideRequest(listener, &kEcKey, {CKM_ECDSA_SHA256, {}, handshake}), Reason::kGranted);
+  EXPECT_EQ(DecideRequest(listener, &kEcKey, {CKM_ECDSA_SHA256, {}, other}),
+            Reason::kNotTlsHandshake);
   // Its digest might be of anything.
-  EXPECT_EQ(DecideRequest(listener, &kEc, {CKM_ECDSA, {}, Bytes(32)}), Reason::kMechanismNotBound);
+  EXPECT_EQ(DecideRequest(listener, &kEcKey, {CKM_ECDSA, {}, Bytes(32)}),
+            Reason::kMechanismNotBound);
 }
 
 TEST(TlsHandshake, IsNotDemandedWhereAnotherBindingPermitsMore) {
   const Listener listener = Bound({{"tls-handshake"}, {"CKM_ECDSA_SHA384"}});
   const Bytes other = Of("anything");
-  EXPECT_EQ(DecideRequest(listener, &kEc, {CKM_ECDSA_SHA384, {}, other}), Reason::kGranted);
-  EXPECT_EQ(DecideRequest(listener, &kEc, {CKM_ECDSA_SHA256, {}, other}), Reason::kNotTlsHandshake);
+  EXPECT_EQ(DecideRequest(listener, &kEcKey, {CKM_ECDSA_SHA384, {}, other}), Reason::kGranted);
+  EXPECT_EQ(DecideRequest(listener, &kEcKey, {CKM_ECDSA_SHA256, {}, other}),
+            Reason::kNotTlsHandshake);
 }
 
 TEST(TlsHandshake, SetStandsAlone) {

@@ -9,14 +9,7 @@ namespace keybroker::token {
 namespace {
 
 using cryptoki::KeyType;
-using test::NssToken;
-using test::SoftHsmToken;
 using testing::HasSubstr;
-
-std::unique_ptr<test::SoftToken> MakeToken(const std::string& kind) {
-  if (kind == "nss") return std::make_unique<NssToken>();
-  return std::make_unique<SoftHsmToken>();
-}
 
 Profile ProfileOf(const std::string& kind) {
   Profile profile;
@@ -26,7 +19,7 @@ Profile ProfileOf(const std::string& kind) {
 
 class KeyPairOn : public testing::TestWithParam<const char*> {
  protected:
-  KeyPairOn() : soft_(MakeToken(GetParam())), token_(soft_->LogIn()) {}
+  KeyPairOn() : soft_(test::MakeSoftToken(GetParam())), token_(soft_->LogIn()) {}
 
   KeyPair Generate(const KeySpec& spec) {
     const auto session = token_.OpenSession(true);

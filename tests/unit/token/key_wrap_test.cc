@@ -13,17 +13,14 @@ namespace {
 using cryptoki::KeyType;
 using testing::HasSubstr;
 
-std::unique_ptr<test::SoftToken> MakeToken(const std::string& kind) {
-  if (kind == "nss") return std::make_unique<test::NssToken>();
-  return std::make_unique<test::SoftHsmToken>();
-}
-
 Secret Kek32(char fill) { return test::TestSecret(std::string(kKekSize, fill)); }
 
 class KeyWrapOn : public testing::TestWithParam<const char*> {
  protected:
   KeyWrapOn()
-      : soft_(MakeToken(GetParam())), token_(soft_->LogIn()), session_(*token_.OpenSession(true)) {}
+      : soft_(test::MakeSoftToken(GetParam())),
+        token_(soft_->LogIn()),
+        session_(*token_.OpenSession(true)) {}
 
   KeyPair Generate(KeyType type, uint32_t bits, bool exportable = true) {
     auto key = GenerateKey(session_, Profile{}, {type, bits, "mail.example.test", exportable});

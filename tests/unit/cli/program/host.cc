@@ -21,9 +21,13 @@ void Host::SetUp() {
   Write("token/pin", std::string(kPin) + "\n", 0600);
   Write("so-pin", "31415926\n", 0600);
   for (const char* each : {"token", "token/tokens", "token/pin"}) GiveToTokenUser(each);
-  Arguments setup = {
-      "setup",          "--runtime-dir",        File("run"), "--state-dir", File("state"),
-      "--profiles-dir", KB_SOURCE_DIR "/tokens"};
+  Arguments setup = {"setup",
+                     "--runtime-dir",
+                     File("run"),
+                     "--state-dir",
+                     File("state"),
+                     "--profiles-dir",
+                     std::string(KB_SOURCE_DIR) + "/tokens"};
   Text(setup);
 }
 

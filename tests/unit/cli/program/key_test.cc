@@ -133,8 +133,9 @@ TEST_F(KeyCommand, AtTheSameTimeAsAnotherLosesNothing) {
 }
 
 TEST_F(KeyCommand, TwiceAtTheSameTimeMakesOneKey) {
-  std::vector<std::thread> operators;
   std::vector<int> statuses(2, -1);
+  std::vector<std::thread> operators;
+  operators.reserve(statuses.size());
   for (int& status : statuses) {
     operators.emplace_back([this, &status] { status = Run({"key", "generate", kName}).status; });
   }
