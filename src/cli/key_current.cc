@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -7,11 +8,36 @@
 #include "cli/key_pick.h"
 #include "cli/key_tokens.h"
 #include "cli/rewrite.h"
+#include "keybroker/base/hex.h"
 
 namespace keybroker::cli {
 namespace {
 
-Result<Answer> KeyCurrent(const Invocation& invocation, const PickOptions& options) {
+struct CurrentOptions : PickOptions {
+  bool without_certificate = false;
+};
+
+// CheckCertificate: a server whose files were written anew would have no certificate to show.
+Status CheckCertificate(const token::KeyList& keys, const policy::CurrentKeys& current,
+                        const token::KeyPair& picked) {
+  const bool loses = picked.certificate.empty() &&
+                     std::any_of(keys.keys.begin(), keys.keys.end(), [&](const auto& other) {
+                       return other.label == picked.label && other.type == picked.type &&
+                              !other.certificate.empty() && IsCurrent(keys, current, other);
+                     });
+  if (!loses) return {};
+  const std::string key = picked.label + " --type " +
+                          std::string(cryptoki::KeyTypeName(picked.type)) + " --id " +
+                          Hex(picked.id);
+  return Fail(
+      Conflict("this key has no certificate yet, and the current one has: nothing was "
+               "changed. `keybroker request create " +
+               key +
+               "`, then `keybroker certificate install`, then this again "
+               "(--without-certificate for a server that needs none)"));
+}
+
+Result<Answer> KeyCurrent(const Invocation& invocation, const CurrentOptions& options) {
   KB_ASSIGN(const KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
@@ -20,6 +46,7 @@ Result<Answer> KeyCurrent(const Invocation& invocation, const PickOptions& optio
   KB_ASSIGN(const Json key, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
     KB_ASSIGN(const token::KeyPair* picked, PickKey(keys, current, wish));
+    if (!options.without_certificate) KB_TRY(CheckCertificate(keys, current, *picked));
     return KeyJson(*picked, true);
   }));
   const auto type = cryptoki::ParseKeyType(GetText(key, "type"));
@@ -51,10 +78,12 @@ Result<Answer> KeyCurrent(const Invocation& invocation, const PickOptions& optio
 }  // namespace
 
 void AddKeyCurrent(const Command& noun) {
-  auto options = std::make_shared<PickOptions>();
+  auto options = std::make_shared<CurrentOptions>();
   const Command verb = noun.Verb("current", "choose the generation that listeners use",
                                  "keybroker key current mail.example.test --type ec --id 3f9a...");
   AddPickOptions(verb, *options);
+  verb.Flag("--without-certificate", options->without_certificate,
+            "although the key has no certificate and the present one has");
   verb.Does([options](const Invocation& i) { return KeyCurrent(i, *options); });
 }
 

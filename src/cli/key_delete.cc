@@ -34,7 +34,8 @@ Status CheckNotNeeded(const token::KeyList& keys, const policy::CurrentKeys& cur
 }
 
 // BoundTo names the listeners that would lose the key.
-std::string BoundTo(const config::Settings& settings, const std::string& key) {
+std::string BoundTo(const config::Settings& settings, const Json& key) {
+  if (!GetBool(key, "current")) return ". It is not the current one: no listener uses it";
   std::string text;
   const auto names = ListenerNames(settings);
   if (!names) return text;
@@ -42,8 +43,10 @@ std::string BoundTo(const config::Settings& settings, const std::string& key) {
     const auto listener = LoadListener(settings, name);
     if (!listener) continue;
     const auto& bindings = listener->bindings;
-    if (std::any_of(bindings.begin(), bindings.end(),
-                    [&](const policy::Binding& b) { return b.key == key; })) {
+    if (std::any_of(bindings.begin(), bindings.end(), [&](const policy::Binding& b) {
+          return b.key == GetText(key, "name") &&
+                 (!b.type || cryptoki::KeyTypeName(*b.type) == GetText(key, "type"));
+        })) {
       text += (text.empty() ? ". Listeners bound to it: " : ", ") + name;
     }
   }
@@ -77,13 +80,14 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
+  KB_ASSIGN(const Json shown, ShowKey(access, current, wish));
+  wish.id = GetText(shown, "id");  // the very key that was asked about, and whose backup was found
   if (!options.force) {
-    KB_ASSIGN(const Json shown, ShowKey(access, current, wish));
     KB_TRY(RequireVerifiedBackup(settings, shown, "deleting it loses it for good"));
-    wish.id = GetText(shown, "id");  // the very key whose backup was found
   }
-  KB_TRY(Confirm("This destroys the key " + wish.name + " on the token \"" + access.config().name +
-                     "\" for good" + BoundTo(settings, wish.name),
+  KB_TRY(Confirm("This destroys the " + GetText(shown, "type") + " key " + wish.name + " (id " +
+                     wish.id + ") on the token \"" + access.config().name + "\" for good" +
+                     BoundTo(settings, shown),
                  wish.name, options.yes));
   KB_ASSIGN(Change change, Change::Begin(settings));
   ChangeRecord record{"key-delete", wish.name, wish.id, "token " + access.config().name};

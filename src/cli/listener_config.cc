@@ -5,6 +5,7 @@
 #include "cli/change.h"
 #include "cli/layout.h"
 #include "cli/listener_commands.h"
+#include "cli/listener_config/directories.h"
 #include "cli/listener_config/files.h"
 #include "cli/listener_config/notes.h"
 #include "cli/listener_config/write.h"
@@ -95,6 +96,7 @@ Status WriteThem(const config::Settings& settings, const ConfigFacts& facts,
                  const std::vector<ConfigFile>& files, Answer& answer) {
   KB_ASSIGN(Change change, Change::Begin(settings));
   KB_ASSIGN(const auto fates, WriteConfigFiles(facts.directory, files));
+  KB_TRY(RememberDirectory(settings, facts.listener, facts.directory));
   std::vector<std::vector<std::string>> rows;
   for (size_t i = 0; i < files.size(); ++i) {
     rows.push_back({fates[i], (facts.directory / files[i].name).string(), files[i].where});

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "cli/change.h"
+#include "cli/layout.h"
 #include "cli/listener_commands.h"
 #include "cli/listener_file.h"
 #include "cli/pin.h"
@@ -33,6 +34,8 @@ Result<Answer> ListenerRemove(const Invocation& invocation, const RemoveOptions&
     return Fail(SystemError("cannot remove " + settings.ListenerFile(options.name).string(),
                             error ? error.value() : ENOENT));
   }
+  std::filesystem::remove(ListenerDirectory(settings, options.name).string() + ".directories",
+                          error);
   Answer answer = MakeAnswer("removed the listener " + options.name, {{"removed", options.name}});
   KB_TRY(change.Done({"listener-remove", "", "", options.name}, answer));
   return answer;

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "cli/layout.h"
+#include "cli/listener_config/directories.h"
 #include "cli/listener_config/files.h"
 #include "cli/listener_file.h"
 #include "keybroker/base/file.h"
@@ -50,8 +51,14 @@ bool IsBound(const policy::Listener& listener, const std::string& key, cryptoki:
 
 std::string RewriteCommand(const config::Settings& settings, const policy::Listener& listener,
                            const std::string& key, cryptoki::KeyType type) {
-  const auto directory = ListenerDirectory(settings, listener.name);
-  const std::string kind = KindIn(directory, listener.name);
+  auto directory = ListenerDirectory(settings, listener.name);
+  std::string kind;
+  for (const auto& each : DirectoriesOf(settings, listener.name)) {
+    kind = KindIn(each, listener.name);
+    if (kind.empty()) continue;
+    directory = each;
+    break;
+  }
   std::error_code error;
   if (kind.empty() &&
       std::filesystem::exists(ReferenceFile(settings, key, type, listener.name), error)) {

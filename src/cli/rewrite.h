@@ -11,7 +11,7 @@ namespace keybroker::cli {
 
 // RewriteCommand is the command that writes a listener's files of a key again, after the key's
 // certificate or current generation changed: `listener config`, for the kind of server that the
-// files in its usual directory say they were written for (KIND where there are none), or
+// files in the directory they were last written to say (KIND where there are none), or
 // `reference write` where that is what wrote the listener's reference.
 std::string RewriteCommand(const config::Settings& settings, const policy::Listener& listener,
                            const std::string& key, cryptoki::KeyType type);

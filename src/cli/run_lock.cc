@@ -29,7 +29,8 @@ std::string Holder(int fd) {
 }
 
 Error AlreadyRuns(const config::Settings& settings, const std::string& pid) {
-  return Conflict("already running as pid " + pid + " with " + settings.file.string() +
+  return Conflict("already running as pid " + pid + " with the state_dir of " +
+                  settings.file.string() +
                   ": `keybroker reload` has it read its files again, `kill " + pid + "` stops it");
 }
 

@@ -48,6 +48,13 @@ bool RaiseRefusal(const std::string& socket, const char* call, CK_RV rv) {
                   socket.c_str(), call, cryptoki::RvName(rv));
 }
 
+bool RaiseUnbound(const std::string& socket, CK_RV rv) {
+  return KB_RAISE(Reason::kListenerRefused,
+                  "no binding lets the listener at %s sign with this key by this mechanism (C_Sign "
+                  "gave %s); see: keybroker why, keybroker listener bind",
+                  socket.c_str(), cryptoki::RvName(rv));
+}
+
 }  // namespace
 
 bool RaiseAbsence(const std::string& socket, const char* call, CK_RV rv) {
@@ -76,7 +83,8 @@ bool RaiseAbsence(const std::string& socket, const char* call, CK_RV rv) {
 
 bool RaiseNoSignature(const std::string& socket, CK_RV rv) {
   if (IsAbsence(rv)) return RaiseAbsence(socket, "C_Sign", rv);
-  if (IsRefusal(rv) || IsUnbound(rv)) return RaiseRefusal(socket, "C_Sign", rv);
+  if (IsUnbound(rv)) return RaiseUnbound(socket, rv);
+  if (IsRefusal(rv)) return RaiseRefusal(socket, "C_Sign", rv);
   return KB_RAISE(Reason::kNoSignature,
                   "C_Sign gave %s; see: keybroker status, keybroker audit show",
                   cryptoki::RvName(rv));

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/policy/decision.h"
 
@@ -67,6 +68,26 @@ std::string OtherTypes(const Listener& listener, std::string_view key_name) {
                        : " (it is bound to the " + types + " key of that name, which is not there)";
 }
 
+// OfTheOtherType: the mechanism is one of the other key type, which the listener may be bound to
+// too.
+std::string OfTheOtherType(const Listener& listener, std::string_view key_name,
+                           CK_MECHANISM_TYPE mechanism) {
+  const std::string name = cryptoki::MechanismName(mechanism);
+  const auto* needed = cryptoki::FindSignMechanism(mechanism);
+  const bool bound =
+      std::any_of(listener.bindings.begin(), listener.bindings.end(), [&](const Binding& binding) {
+        return binding.key == key_name &&
+               (needed == nullptr || !binding.type || *binding.type == needed->key_type);
+      });
+  if (bound)
+    return name + " does not go with the type of the key \"" + std::string(key_name) + "\"";
+  const std::string type(cryptoki::KeyTypeName(needed->key_type));
+  return name + " needs the " + type + " key, and listener \"" + listener.name +
+         "\" is not bound to the " + type + " key of the name \"" + std::string(key_name) +
+         "\": keybroker listener bind " + listener.name + " " + std::string(key_name) + " --type " +
+         type;
+}
+
 }  // namespace
 
 std::string ExplainNoKey(const Listener& listener, std::string_view key_name) {
@@ -103,7 +124,7 @@ std::string Explain(Reason reason, const Listener& listener, std::string_view ke
       return name + " is not a mechanism that any binding can permit: TLS servers need RSA-PSS, " +
              "RSA PKCS#1 v1.5 and ECDSA signatures only";
     case Reason::kMechanismWrongKeyType:
-      return name + " does not go with the type of the key " + key;
+      return OfTheOtherType(listener, key_name, mechanism);
     case Reason::kParametersWrong:
       return "the PSS parameters of " + name +
              " must be there for PSS only, with hash and MGF of one digest (SHA-256, SHA-384 or " +

@@ -29,6 +29,15 @@ Listener WithBindings(std::vector<Binding> bindings) {
   return listener;
 }
 
+TEST(Explain, SaysThatTheListenerIsBoundToTheOtherTypeOfTheName) {
+  Listener listener = WithBindings({Bound("mail.test", KeyType::kEc, {"tls-server"})});
+  EXPECT_THAT(Explain(Reason::kMechanismWrongKeyType, listener, "mail.test", CKM_RSA_PKCS_PSS),
+              testing::HasSubstr("keybroker listener bind https mail.test --type rsa"));
+  listener.bindings[0].type.reset();
+  EXPECT_THAT(Explain(Reason::kMechanismWrongKeyType, listener, "mail.test", CKM_RSA_PKCS_PSS),
+              testing::HasSubstr("does not go with the type of the key"));
+}
+
 TEST(Decision, DeniesEverythingWithoutABinding) {
   const Listener listener = WithBindings({});
   for (const KeyFacts& key : {kRsa, kEc}) {

@@ -77,6 +77,7 @@ TEST_F(Rewrite, WarnsOfACertificateThatHasExpiredSince) {
 
 TEST_F(Rewrite, IsNotNeededWhenTheCurrentKeyStaysTheSame) {
   Bind("https");
+  Install();
   const std::string first = Id(kName, "ec");
   EXPECT_THAT(Text({"key", "current", kName}),
               AllOf(HasSubstr("is " + first + " already: nothing was changed"),
@@ -84,9 +85,26 @@ TEST_F(Rewrite, IsNotNeededWhenTheCurrentKeyStaysTheSame) {
   const Json made = Answer({"key", "generate", kName, "--new-generation"});
   const std::string second = made["key"]["id"];
   EXPECT_EQ(Answer({"key", "current", kName})["changed"], false);
-  EXPECT_THAT(Text({"key", "current", kName, "--id", second}),
+  // The files written anew would leave the server without a certificate.
+  EXPECT_THAT(Fails({"key", "current", kName, "--id", second}),
+              AllOf(HasSubstr("nothing was changed"), HasSubstr("certificate install")));
+  EXPECT_EQ(Id(kName, "ec"), first);
+  EXPECT_THAT(Text({"key", "current", kName, "--id", second, "--without-certificate"}),
               AllOf(HasSubstr("is now " + second), HasSubstr("next: keybroker listener config")));
   EXPECT_EQ(Id(kName, "ec"), second);
+}
+
+TEST_F(Rewrite, NamesTheDirectoryThatTheFilesWereLastWrittenTo) {
+  Bind("https");
+  for (const char* folder : {"first", "second"}) {
+    Text({"listener", "config", "https", "--for", "generic-openssl", "--write", File(folder)});
+  }
+  const std::string command = "keybroker listener config https --for generic-openssl --write ";
+  EXPECT_THAT(Install(), HasSubstr(command + File("second").string()));
+  std::filesystem::remove_all(File("second"));
+  EXPECT_THAT(Install(), HasSubstr(command + File("first").string()));
+  Text({"listener", "remove", "https", "--yes"});
+  EXPECT_FALSE(std::filesystem::exists(File("etc/listeners/https.directories")));
 }
 
 TEST_F(Rewrite, ConfigOfAServerWithoutAPortAsksForOneInItsCheck) {
