@@ -12,7 +12,9 @@ namespace keybroker::cli {
 namespace {
 
 bool IsOwner(const std::string& owner, uid_t uid) {
-  if (owner.empty() || ::geteuid() != 0) return uid == 0 || uid == ::geteuid();
+  // Without root's rights everything is one user's, or this is a look at root's installation.
+  if ((owner.empty() || ::geteuid() != 0) && (uid == 0 || uid == ::geteuid())) return true;
+  if (owner.empty()) return false;
   const auto user = FindUser(owner);
   return user && user->uid == uid;
 }

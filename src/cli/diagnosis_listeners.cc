@@ -14,8 +14,8 @@ std::string ProblemWithSocket(const std::filesystem::path& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) return {};
   return "its socket " + path.string() +
-         " is not there: look at the broker's log, or `keybroker "
-         "reload`";
+         " is not there: look at the broker's log; a socket that was deleted is made anew when the "
+         "broker is restarted";
 }
 
 std::string ProblemWithListener(const config::Settings& settings, const policy::Listener& listener,

@@ -1,4 +1,6 @@
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "cli/change.h"
 #include "cli/listener_commands.h"
@@ -61,6 +63,12 @@ Result<Answer> ListenerAdd(const Invocation& invocation, const ListenerOptions& 
                              {{"listener", ListenerJson(settings, listener)}});
   if (auto text = ShutOutText(settings, listener); !text.empty()) {
     answer.notes.push_back("warning: " + text);
+  }
+  for (const auto& jail : listener.jails) {
+    std::error_code error;
+    if (std::filesystem::is_directory(jail, error)) continue;
+    answer.notes.push_back("warning: the jail " + jail.string() +
+                           " is not a directory: processes in it are not served until it is");
   }
   KB_TRY(change.Done({"listener-add", "", "", listener.name}, answer));
   return answer;

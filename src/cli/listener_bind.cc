@@ -50,7 +50,8 @@ Result<Answer> ListenerBind(const Invocation& invocation, const BindOptions& opt
     answer.notes.push_back(
         "no key " + wish.name + " is known yet: `keybroker key generate " + wish.name +
         (wish.type ? " --type " + std::string(cryptoki::KeyTypeName(*wish.type)) : std::string()) +
-        "` makes one");
+        "` makes one, or, if the name is mistyped, `keybroker listener unbind " + listener.name +
+        " " + wish.name + "`");
   }
   KB_TRY(change.Done({"listener-bind", wish.name, "", listener.name}, answer));
   return answer;

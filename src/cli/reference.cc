@@ -9,6 +9,7 @@
 #include "cli/listener_file.h"
 #include "cli/output_file.h"
 #include "cli/reference_file.h"
+#include "cli/rewrite.h"
 #include "cli/token_access.h"
 #include "keybroker/base/process.h"
 
@@ -88,17 +89,24 @@ Result<Answer> ReferenceWrite(const Invocation& invocation, const WriteOptions& 
   KB_ASSIGN(const OutputRights rights, Rights(options));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const ReferenceFormat format, ParseReferenceFormat(options.format));
+  Answer answer;
+  KB_ASSIGN(const KeyTarget target, FindTarget(settings, options, wish));
   std::string socket;
   if (!options.listener.empty()) {
     KB_ASSIGN(const auto listener, LoadListener(settings, options.listener));
     socket = SocketOf(settings, listener);
+    if (!IsBound(listener, target.name, target.type)) {
+      const std::string type(cryptoki::KeyTypeName(target.type));
+      answer.notes.push_back("warning: the listener \"" + listener.name +
+                             "\" may not sign with the " + type + " key " + target.name +
+                             ": keybroker listener bind " + listener.name + " " + target.name +
+                             " --type " + type);
+    }
   }
-  Answer answer;
-  KB_ASSIGN(const KeyTarget target, FindTarget(settings, options, wish));
   std::vector<credential::Certificate> chain;
   if (!options.no_chain) {
     KB_ASSIGN(chain, InstalledChain(settings, target));
-    answer.notes = ExpiredNotes(target, chain);
+    for (auto& note : ExpiredNotes(target, chain)) answer.notes.push_back(std::move(note));
     if (chain.empty()) answer.notes.emplace_back(kNoChain);
   }
   KB_ASSIGN(const std::string text, FormatReference(target, socket, format, chain));

@@ -40,14 +40,14 @@ bool NamesSeveralKeys(const policy::Listener& listener) {
       [&](const policy::Binding& one) { return one.key != listener.bindings.front().key; });
 }
 
+}  // namespace
+
 bool IsBound(const policy::Listener& listener, const std::string& key, cryptoki::KeyType type) {
   return std::any_of(listener.bindings.begin(), listener.bindings.end(),
                      [&](const policy::Binding& one) {
                        return one.key == key && (!one.type || *one.type == type);
                      });
 }
-
-}  // namespace
 
 std::string RewriteCommand(const config::Settings& settings, const policy::Listener& listener,
                            const std::string& key, cryptoki::KeyType type) {

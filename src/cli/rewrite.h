@@ -9,6 +9,9 @@
 
 namespace keybroker::cli {
 
+// IsBound is whether a binding of the listener names the key of this type.
+bool IsBound(const policy::Listener& listener, const std::string& key, cryptoki::KeyType type);
+
 // RewriteCommand is the command that writes a listener's files of a key again, after the key's
 // certificate or current generation changed: `listener config`, for the kind of server that the
 // files in the directory they were last written to say (KIND where there are none), or

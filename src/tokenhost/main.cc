@@ -48,8 +48,10 @@ int Main(std::span<const std::string_view> arguments) {
     LogComplaints(status.error());
     return kExitConfig;
   }
-  std::printf("keybroker-tokenhost: the configuration of token \"%s\" is ok\n",
-              options->token.c_str());
+  std::printf(
+      "keybroker-tokenhost: the configuration of token \"%s\" is ok; keybroker doctor tries "
+      "the token itself\n",
+      options->token.c_str());
   return 0;
 }
 

@@ -21,7 +21,9 @@ const Recipe kGenericOpenssl{
 # - A server that chroots before it starts OpenSSL finds neither configuration nor engine.
 # - A server that clears its environment needs a setting of its own for the OpenSSL configuration.
 # - "unsupported" in its log (unsupported key algorithm, DECODER routines::unsupported) means that it
-#   read the reference without this OpenSSL configuration.
+#   read the reference without this OpenSSL configuration, or that it shows only the last of OpenSSL's
+#   errors. As the server's user, with this OPENSSL_CONF, this shows the first:
+#   openssl pkey -engine keybroker -inform engine -in FILE -noout
 )"};
 
 const Recipe kGenericGnutls{

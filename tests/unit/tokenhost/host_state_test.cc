@@ -269,7 +269,9 @@ TEST(TokenhostCheck, AcceptsAGoodConfiguration) {
   const auto result = RunCommand(
       {host.Program(), "--config", host.settings().file.string(), "--token", "main", "--check"});
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_EQ(result.out, "keybroker-tokenhost: the configuration of token \"main\" is ok\n");
+  EXPECT_EQ(result.out,
+            "keybroker-tokenhost: the configuration of token \"main\" is ok; "
+            "keybroker doctor tries the token itself\n");
   EXPECT_EQ(host.Calls("C_Initialize"), 0);
 }
 

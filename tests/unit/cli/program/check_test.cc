@@ -109,7 +109,8 @@ TEST_F(CheckCommand, RunSaysThatABrokerServesItsSocketsAlready) {
 }
 
 TEST_F(CheckCommand, ServesTheOthersWhenAJailIsMissingAndSaysSoEverywhere) {
-  Text({"listener", "add", "jailed", "--user", "root", "--jail", File("no-jail")});
+  EXPECT_THAT(Run({"listener", "add", "jailed", "--user", "root", "--jail", File("no-jail")}).err,
+              HasSubstr("no-jail is not a directory"));
   EXPECT_THAT(Complaints(),
               AllOf(HasSubstr("jailed.toml"), HasSubstr("no-jail is not a directory"),
                     HasSubstr("take it out of jails"), HasSubstr("not ok, see above: keybrokerd")));

@@ -8,6 +8,7 @@
 namespace keybroker::cli::test {
 namespace {
 
+using keybroker::test::Arguments;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -92,6 +93,15 @@ TEST_F(Rewrite, IsNotNeededWhenTheCurrentKeyStaysTheSame) {
   EXPECT_THAT(Text({"key", "current", kName, "--id", second, "--without-certificate"}),
               AllOf(HasSubstr("is now " + second), HasSubstr("next: keybroker listener config")));
   EXPECT_EQ(Id(kName, "ec"), second);
+}
+
+TEST_F(Rewrite, WarnsOfAReferenceForAListenerThatMayNotSignWithTheKey) {
+  Text({"listener", "add", "https", "--user", "root"});
+  const Arguments write = {"reference", "write", kName, "--listener", "https"};
+  EXPECT_THAT(Run(write).err,
+              HasSubstr("keybroker listener bind https mail.example.test --type ec"));
+  Text({"listener", "bind", "https", kName, "--type", "ec"});
+  EXPECT_THAT(Run(write).err, Not(HasSubstr("listener bind")));
 }
 
 TEST_F(Rewrite, NamesTheDirectoryThatTheFilesWereLastWrittenTo) {
