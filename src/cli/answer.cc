@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "keybroker/base/printable.h"
+#include "keybroker/base/utf8.h"
 #include "keybroker/cryptoki/names.h"
 
 namespace keybroker::cli {
@@ -16,8 +18,32 @@ void Write(FILE* file, const std::string& text) {
   if (!text.empty() && text.back() != '\n') std::fputc('\n', file);
 }
 
+// Unit is a UTF-16 code unit as a JSON escape (RFC 8259 section 7).
+std::string Unit(unsigned value) {
+  char text[16];
+  std::snprintf(text, sizeof text, "\\u%04x", value);
+  return text;
+}
+
+// Dump escapes what is not printable, although JSON does not demand it: a person may read this on a
+// terminal too. Outside its strings JSON has nothing of that but newlines.
 std::string Dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::string out;
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t size = Utf8Sequence(rest);
+    const std::string_view sequence = rest.substr(0, size);
+    const char32_t c = CodePoint(sequence);
+    if (c == '\n' || PrintableSequence(rest) != 0) {
+      out += sequence;
+    } else if (c < 0x10000) {
+      out += Unit(c);
+    } else {
+      out += Unit(0xd800 + ((c - 0x10000) >> 10)) + Unit(0xdc00 + ((c - 0x10000) & 0x3ff));
+    }
+    rest.remove_prefix(size);
+  }
+  return out;
 }
 
 // Flush is the last moment at which a full disk under a redirected output can be reported.
@@ -97,13 +123,18 @@ bool GetBool(const Json& json, const char* field) {
 }
 
 std::string Columns(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::vector<std::string>> cells;
   std::vector<size_t> widths;
   for (const auto& row : rows) {
+    auto& line = cells.emplace_back();
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i) {
+      line.push_back(EscapeUnprintable(row[i]));
+      widths[i] = std::max(widths[i], line[i].size());
+    }
   }
   std::string text;
-  for (const auto& row : rows) {
+  for (const auto& row : cells) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
@@ -114,20 +145,6 @@ std::string Columns(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-std::string ForTerminal(std::string_view text) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
-      out += "\\x";
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
+std::string ForTerminal(std::string_view text) { return EscapeUnprintable(text, "\n\t"); }
 
 }  // namespace keybroker::cli

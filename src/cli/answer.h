@@ -51,11 +51,13 @@ std::string GetText(const Json& json, const char* field);
 int64_t GetNumber(const Json& json, const char* field);
 bool GetBool(const Json& json, const char* field);
 
-// Columns lays rows out as a table, two spaces between the columns.
+// Columns lays rows out as a table, two spaces between the columns. Cells may be foreign text: what
+// is not printable in them, a newline too, is escaped.
 std::string Columns(const std::vector<std::vector<std::string>>& rows);
 
-// ForTerminal escapes control characters, so that text from a token or file cannot steer a
-// terminal.
+// ForTerminal escapes what is not printable in a whole text of ours but its newlines and tabs, so
+// that text from a token or file cannot steer a terminal. What was put into it from elsewhere on a
+// line of its own goes through EscapeUnprintable before, so that it stays on that line.
 std::string ForTerminal(std::string_view text);
 
 }  // namespace keybroker::cli

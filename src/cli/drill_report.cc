@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "keybroker/base/printable.h"
+
 namespace keybroker::cli {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr char kStyle[] =
 
 std::string Escape(const std::string& text) {
   std::string out;
-  for (const char c : ForTerminal(text)) {
+  for (const char c : EscapeUnprintable(text)) {
     if (c == '&') {
       out += "&amp;";
     } else if (c == '<') {
@@ -63,6 +65,12 @@ std::string Summary(const Json& drill) {
          std::to_string(GetNumber(drill, "count")) + " backups are good";
 }
 
+std::string NextDue(const Json& drill) {
+  if (GetBool(drill, "proved")) return GetText(drill, "next_due");
+  return GetNumber(drill, "level") < 2 ? "now: this level proves no key"
+                                       : "now: not every backup was proved";
+}
+
 const Json& Results(const Json& drill) {
   static const Json kNone = Json::array();
   const auto found = drill.find("results");
@@ -84,7 +92,7 @@ std::string DrillHtml(const Json& drill) {
               std::to_string(GetNumber(drill, "level")) + ": " + GetText(drill, "level_means")) +
          Fact("token", token.empty() ? "none: this level needs none" : token) +
          Fact("destroyed afterwards", GetText(drill, "destroyed")) +
-         Fact("next due", GetText(drill, "next_due")) + "</table>\n<h2>Files</h2>\n<table>\n" +
+         Fact("next due", NextDue(drill)) + "</table>\n<h2>Files</h2>\n<table>\n" +
          Tag("tr", "<th>file<th>key<th>SHA-256<th>mechanisms<th>took<th>result") + "\n" + rows +
          "</table>\n</body></html>\n";
 }
@@ -96,13 +104,15 @@ std::string DrillText(const Json& drill) {
     const bool good = GetBool(one, "good");
     rows.push_back({good ? "good" : "FAILED", GetText(one, "name"), GetText(one, "type"),
                     GetText(one, "created"), GetText(one, "file")});
-    if (!good) failures += GetText(one, "file") + ": " + GetText(one, "failure") + "\n";
+    if (!good) {
+      failures += EscapeUnprintable(GetText(one, "file") + ": " + GetText(one, "failure")) + "\n";
+    }
   }
   const std::string token = GetText(drill, "token");
   return Columns(rows) + failures + Summary(drill) + ", level " +
          std::to_string(GetNumber(drill, "level")) + " (" + GetText(drill, "level_means") + ")\n" +
          (token.empty() ? "" : token + "; " + GetText(drill, "destroyed") + "\n") +
-         "next due: " + GetText(drill, "next_due");
+         "next due: " + NextDue(drill);
 }
 
 }  // namespace keybroker::cli

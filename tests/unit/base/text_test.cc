@@ -5,6 +5,7 @@
 
 #include "keybroker/base/guarded.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 #include "keybroker/base/unique_fd.h"
 #include "keybroker/base/utf8.h"
 
@@ -28,6 +29,18 @@ TEST(Hex, IsRefusedWhenOddOrForeign) {
     ASSERT_FALSE(bytes.has_value()) << text;
     EXPECT_EQ(bytes.error().code, ErrorCode::kMalformed);
   }
+}
+
+TEST(EscapeUnprintable, LeavesWhatIsSeenAndEscapesWhatIsNot) {
+  EXPECT_EQ(EscapeUnprintable("plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x94\x91"),
+            "plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x94\x91");
+  EXPECT_EQ(EscapeUnprintable("a\nb\tc\x1b\x7f"), "a\\x0ab\\x09c\\x1b\\x7f");
+  EXPECT_EQ(EscapeUnprintable("a\nb\tc", "\n\t"), "a\nb\tc");
+  EXPECT_EQ(EscapeUnprintable("\xff\xc3"), "\\xff\\xc3");
+  EXPECT_EQ(EscapeUnprintable("\xc2\x80\xc2\x9f\xc2\xa0"), "\\u{0080}\\u{009f}\xc2\xa0");
+  EXPECT_EQ(EscapeUnprintable("\xe2\x80\xaa\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9"),
+            "\\u{202a}\\u{202e}\\u{2066}\\u{2069}");
+  EXPECT_EQ(EscapeUnprintable("\xf3\xa0\x80\x81"), "\\u{e0001}");
 }
 
 // Encoded is a code point's UTF-8 form by arithmetic (RFC 3629 section 3).

@@ -13,9 +13,24 @@ TEST(Columns, LeaveNoSpaceAtALinesEnd) {
   EXPECT_EQ(Columns({{"a", ""}, {"b", "cc"}}), "a\nb  cc\n");
 }
 
+TEST(Columns, KeepForeignTextInItsCell) {
+  EXPECT_EQ(Columns({{"a\nok", "b\x1b[2J"}}), "a\\x0aok  b\\x1b[2J\n");
+}
+
 TEST(ForTerminal, EscapesWhatCouldSteerOne) {
   EXPECT_EQ(ForTerminal("a\x1b[2Jb\x7f\r"), "a\\x1b[2Jb\\x7f\\x0d");
   EXPECT_EQ(ForTerminal("two\nlines\tand \xc3\xbc"), "two\nlines\tand \xc3\xbc");
+  EXPECT_EQ(ForTerminal("gpj.\xe2\x80\xaetxt"), "gpj.\\u{202e}txt");
+}
+
+TEST(Print, EscapesInJsonToo) {
+  Answer answer;
+  answer.json["name"] = "\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81\n\xc3\xbc";
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(Print(answer, true), 0);
+  const std::string text = ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(text, "{\n  \"name\": \"\\u009b\\u202e\\udb40\\udc01\\n\xc3\xbc\"\n}\n");
+  EXPECT_EQ(Json::parse(text), answer.json);
 }
 
 TEST(JsonFields, OfAnotherTypeOrMissingGiveTheFallback) {
