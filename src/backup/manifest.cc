@@ -1,10 +1,14 @@
 #include "keybroker/backup/manifest.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 #include "keybroker/base/utf8.h"
+#include "keybroker/config/settings.h"
+#include "keybroker/policy/listener.h"
 
 namespace keybroker::backup {
 namespace {
@@ -13,14 +17,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr char kFormat[] = "keybroker-backup";
 
-// Printable makes what comes from a token a JSON string: other bytes become "?".
+// Printable makes what comes from a token a JSON string that anybody may print: what is not
+// printable becomes "?".
 std::string Printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const size_t size = Utf8Sequence(text);
-    const bool control = static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7f;
-    out += size == 0 || control ? std::string_view("?") : text.substr(0, size);
-    text.remove_prefix(size == 0 ? 1 : size);
+    const size_t size = PrintableSequence(text);
+    out += size == 0 ? std::string_view("?") : text.substr(0, size);
+    text.remove_prefix(size == 0 ? std::max<size_t>(Utf8Sequence(text), 1) : size);
   }
   return out;
 }
@@ -28,7 +32,9 @@ std::string Printable(std::string_view text) {
 Json BindingsJson(const std::vector<ManifestBinding>& bindings) {
   Json list = Json::array();
   for (const ManifestBinding& binding : bindings) {
-    list.push_back({{"listener", binding.listener}, {"mechanisms", binding.mechanisms}});
+    Json mechanisms = Json::array();
+    for (const std::string& each : binding.mechanisms) mechanisms.push_back(Printable(each));
+    list.push_back({{"listener", binding.listener}, {"mechanisms", std::move(mechanisms)}});
   }
   return list;
 }
@@ -112,6 +118,15 @@ bool ReadToken(Reader reader, ManifestToken* token) {
   return reader.good();
 }
 
+// IsSensible: what no restore could use, or no host could have written, is damage like any other.
+bool IsSensible(const Manifest& manifest) {
+  return policy::CheckKeyName(manifest.name) && manifest.created <= kMaxCreated &&
+         manifest.sequence >= 1 && manifest.sequence <= kMaxSequence &&
+         std::all_of(manifest.bindings.begin(), manifest.bindings.end(), [](const auto& binding) {
+           return config::CheckName("listener", binding.listener).has_value();
+         });
+}
+
 std::optional<Manifest> Read(const Json& json) {
   Reader reader(json);
   Manifest manifest;
@@ -129,7 +144,7 @@ std::optional<Manifest> Read(const Json& json) {
   manifest.type = *type;
   manifest.bits = static_cast<uint32_t>(bits);
   manifest.created = static_cast<int64_t>(created);
-  return manifest;
+  return IsSensible(manifest) ? std::optional(std::move(manifest)) : std::nullopt;
 }
 
 }  // namespace
@@ -179,7 +194,7 @@ FileResult<Manifest> ParseManifest(std::string_view text) {
   auto manifest = Read(json);
   // One spelling only: whatever else is in there, nobody of ours wrote.
   if (!manifest || FormatManifest(*manifest) != text) {
-    return FailFile(Defect::kDamaged, "its manifest is not spelled as the format says");
+    return FailFile(Defect::kDamaged, "its manifest is not as the format says");
   }
   return std::move(*manifest);
 }

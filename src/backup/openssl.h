@@ -5,16 +5,14 @@
 
 #include <memory>
 
+#include "keybroker/token/openssl.h"
+
 namespace keybroker::backup {
 
-// Free calls the OpenSSL function that frees a thing, for unique_ptr.
-template <auto Function>
-struct Free {
-  template <typename T>
-  void operator()(T* thing) const {
-    Function(thing);
-  }
-};
+using token::AlgorPtr;
+using token::EvpKey;
+using token::Free;
+using token::X509Ptr;
 
 inline void FreeBags(STACK_OF(PKCS12_SAFEBAG) * bags) {
   sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
@@ -26,10 +24,8 @@ using BagPtr = std::unique_ptr<PKCS12_SAFEBAG, Free<PKCS12_SAFEBAG_free>>;
 using BagsPtr = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), Free<FreeBags>>;
 using SafesPtr = std::unique_ptr<STACK_OF(PKCS7), Free<FreeSafes>>;
 using SigPtr = std::unique_ptr<X509_SIG, Free<X509_SIG_free>>;
-using AlgorPtr = std::unique_ptr<X509_ALGOR, Free<X509_ALGOR_free>>;
 using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Free<PBE2PARAM_free>>;
 using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Free<PBKDF2PARAM_free>>;
-using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
 using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Free<ASN1_OBJECT_free>>;
 
 }  // namespace keybroker::backup

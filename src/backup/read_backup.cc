@@ -104,10 +104,20 @@ FileResult<void> ReadCertificate(const PKCS12_SAFEBAG* bag, Backup* backup) {
   return {};
 }
 
+// IsOf tells whether the manifest's type and size are those of its public key.
+bool IsOf(const Manifest& manifest) {
+  const uint8_t* at = manifest.spki.data();
+  const EvpKey key(d2i_PUBKEY(nullptr, &at, static_cast<long>(manifest.spki.size())));
+  const int wanted = manifest.type == cryptoki::KeyType::kRsa ? EVP_PKEY_RSA : EVP_PKEY_EC;
+  return key != nullptr && EVP_PKEY_get_base_id(key.get()) == wanted &&
+         EVP_PKEY_get_bits(key.get()) == static_cast<int>(manifest.bits);
+}
+
 // CheckIdentity: manifest, public key and certificates must speak of one key.
 FileResult<void> CheckIdentity(const Backup& backup) {
   const auto id = token::SubjectKeyId(backup.manifest.spki);
   if (!id || *id != backup.manifest.id) return Odd("its CKA_ID is not that of its public key");
+  if (!IsOf(backup.manifest)) return Odd("its key type or size is not that of its public key");
   const auto& chain = backup.chain;
   if (!chain.empty() && chain[0].spki != backup.manifest.spki) {
     return Odd("its certificate is another key's");

@@ -11,26 +11,20 @@
 #include <string_view>
 
 #include "keybroker/base/error.h"
+#include "keybroker/token/openssl.h"
 
 namespace keybroker::credential {
 
-// Free calls the OpenSSL function that frees a thing, for unique_ptr.
-template <auto Function>
-struct Free {
-  template <typename T>
-  void operator()(T* thing) const {
-    Function(thing);
-  }
-};
+using token::Free;
+using token::X509Ptr;
 
 using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
 using X509ReqPtr = std::unique_ptr<X509_REQ, Free<X509_REQ_free>>;
 using X509NamePtr = std::unique_ptr<X509_NAME, Free<X509_NAME_free>>;
-using X509AlgorPtr = std::unique_ptr<X509_ALGOR, Free<X509_ALGOR_free>>;
+using X509AlgorPtr = token::AlgorPtr;
 using X509StorePtr = std::unique_ptr<X509_STORE, Free<X509_STORE_free>>;
 using X509StoreCtxPtr = std::unique_ptr<X509_STORE_CTX, Free<X509_STORE_CTX_free>>;
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using PkeyPtr = token::EvpKey;
 using BitStringPtr = std::unique_ptr<ASN1_BIT_STRING, Free<ASN1_BIT_STRING_free>>;
 using EcdsaSigPtr = std::unique_ptr<ECDSA_SIG, Free<ECDSA_SIG_free>>;
 using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;

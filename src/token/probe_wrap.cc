@@ -5,7 +5,7 @@
 
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/token/key_wrap.h"
-#include "token/openssl.h"
+#include "keybroker/token/openssl.h"
 
 namespace keybroker::token {
 namespace {

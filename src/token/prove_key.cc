@@ -4,7 +4,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
-#include "token/openssl.h"
+#include "keybroker/token/openssl.h"
 
 namespace keybroker::token {
 namespace {

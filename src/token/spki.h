@@ -5,8 +5,8 @@
 
 #include "keybroker/base/result.h"
 #include "keybroker/cryptoki/key_type.h"
+#include "keybroker/token/openssl.h"
 #include "keybroker/token/session.h"
-#include "token/openssl.h"
 
 namespace keybroker::token {
 

@@ -1,5 +1,5 @@
 #include "keybroker/token/key_pair.h"
-#include "token/openssl.h"
+#include "keybroker/token/openssl.h"
 
 namespace keybroker::token {
 namespace {
@@ -16,7 +16,7 @@ std::vector<uint8_t> Der(const T* value, int (*encode)(const T*, unsigned char**
 
 Result<Attributes> CertificateTemplate(const KeyPair& key, Bytes der) {
   const uint8_t* at = der.data();
-  const Certificate certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  const X509Ptr certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
   if (certificate == nullptr || at != der.data() + der.size()) {
     return Fail(Malformed("not a DER certificate"));
   }

@@ -51,7 +51,8 @@ Result<std::string> FormatBackup(const Backup& backup, const Secret& password);
 
 // ReadBackup takes a file apart without the password: what it says is a claim. Nothing is derived.
 // bytes may be hostile: strict DER, every count and size under a cap. The manifest must agree with
-// friendlyName, localKeyID and the first certificate, and each certificate be issued by the next.
+// friendlyName, localKeyID, its own public key and the first certificate, and each certificate be
+// issued by the next. What is accepted here no restore refuses for what it says.
 FileResult<Backup> ReadBackup(std::string_view bytes);
 
 // OpenBackup is ReadBackup, and then the MAC under the password: what it gives is what was written.

@@ -17,6 +17,10 @@ inline constexpr char kManifestOid[] = "2.25.28510461717342878803856850709399913
 inline constexpr int kManifestVersion = 1;
 inline constexpr size_t kManifestMaxSize = 65536;
 
+// What a manifest's numbers can sensibly be; a file with others is damaged.
+inline constexpr uint64_t kMaxSequence = 1'000'000;
+inline constexpr int64_t kMaxCreated = 253402300799;  // the last second of the year 9999
+
 // ManifestBinding is a binding that the key had when it was backed up.
 struct ManifestBinding {
   std::string listener;
@@ -40,7 +44,7 @@ struct ManifestToken {
 // readable without the password: until the MAC was checked it is a claim. It never grants: what a
 // restored key may do is the lesser of it and the local configuration.
 struct Manifest {
-  std::string name;  // key name
+  std::string name;  // key name (policy::CheckKeyName)
   cryptoki::KeyType type = cryptoki::KeyType::kEc;
   uint32_t bits = 0;
   std::vector<uint8_t> id;    // CKA_ID
@@ -48,8 +52,8 @@ struct Manifest {
   bool current = false;       // it was the current generation of its name and type
   std::vector<ManifestBinding> bindings;
   ManifestToken token;
-  int64_t created = 0;    // seconds since 1970
-  uint64_t sequence = 0;  // counts the backups of this key, from 1
+  int64_t created = 0;    // seconds since 1970, to kMaxCreated
+  uint64_t sequence = 0;  // counts the backups of this key, 1 to kMaxSequence
 
   bool operator==(const Manifest&) const = default;
 };
@@ -59,7 +63,8 @@ struct Manifest {
 std::string FormatManifest(const Manifest& manifest);
 
 // ParseManifest reads exactly what FormatManifest writes; text may be hostile. kNewerVersion when
-// only its version is unknown, kDamaged for anything else.
+// only its version is unknown, kDamaged for anything else: a key name or listener name that is
+// none, a number beyond sense and text that is not printable are that too.
 FileResult<Manifest> ParseManifest(std::string_view text);
 
 }  // namespace keybroker::backup

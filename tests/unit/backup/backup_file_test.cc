@@ -23,8 +23,11 @@ std::string DerInteger(const std::string& contents) {
   return std::string(1, '\x02') + static_cast<char>(contents.size()) + contents;
 }
 
+// The only one with the derivation's real cost.
 TEST(BackupFile, IsReadBackAsItWasWritten) {
-  const Backup backup = Sample();
+  Backup backup = Sample();
+  backup.kdf.iterations = kMinIterations;
+  backup.mac_iterations = 2 * kMinIterations;
   const auto back = OpenBackup(SampleFile(backup), Password());
   ASSERT_TRUE(back) << back.error().detail;
   EXPECT_EQ(back->manifest, backup.manifest);
@@ -32,7 +35,7 @@ TEST(BackupFile, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back->key.algorithm, token::WrapAlgorithm::kAesKeyWrapPad);
   EXPECT_EQ(back->kdf.salt, backup.kdf.salt);
   EXPECT_EQ(back->kdf.iterations, kMinIterations);
-  EXPECT_EQ(back->mac_iterations, 1000U);
+  EXPECT_EQ(back->mac_iterations, 2 * kMinIterations);
   ASSERT_EQ(back->chain.size(), 2U);
   EXPECT_EQ(back->chain[0].der, backup.chain[0].der);
 }
@@ -98,13 +101,13 @@ TEST(BackupFile, OfANewerVersionIsSaidToBeSo) {
 TEST(BackupFile, WithCostsOverTheCapIsRefusedBeforeAnythingIsDerived) {
   using namespace std::string_literals;
   const std::string bytes = SampleFile();
-  const std::string kdf = Edit(bytes, DerInteger("\x09\x27\xc0"s), DerInteger("\x7f\xff\xff"s));
+  const std::string count = DerInteger("\x01\x11\x70"s);  // kCheapIterations
+  const std::string kdf = Edit(bytes, count, DerInteger("\x7f\xff\xff"s));
   EXPECT_EQ(ReadBackup(kdf)->kdf.iterations, 0x7fffffU);  // 8,388,607: under the cap
   Backup dear = Sample();
   dear.kdf.iterations = 0x7fffffff;
   EXPECT_EQ(Refusal(SampleFile(dear)).defect, Defect::kOverCap);
-  const std::string negative =
-      Edit(bytes, DerInteger("\x09\x27\xc0"s), DerInteger("\x89\x27\xc0"s));
+  const std::string negative = Edit(bytes, count, DerInteger("\x81\x11\x70"s));
   EXPECT_EQ(Refusal(negative).defect, Defect::kDamaged);
   Backup mac = Sample();
   mac.mac_iterations = 0x01000000;  // as long a number as the one that is put in its place
@@ -126,6 +129,27 @@ TEST(BackupFile, WithAManifestOfAnotherKeyIsRefused) {
   Backup unrelated = Sample();
   std::swap(unrelated.chain[0], unrelated.chain[1]);
   EXPECT_EQ(Refusal(SampleFile(unrelated)).defect, Defect::kDamaged);
+}
+
+TEST(BackupFile, WhoseManifestSaysAnotherTypeOrSizeThanItsPublicKeyIsRefused) {
+  Backup larger = Sample();
+  larger.manifest.bits = 384;
+  EXPECT_THAT(Refusal(SampleFile(larger)).detail, HasSubstr("key type or size"));
+  Backup other = Sample();
+  other.manifest.type = cryptoki::KeyType::kRsa;
+  EXPECT_EQ(Refusal(SampleFile(other)).defect, Defect::kDamaged);
+}
+
+TEST(BackupFile, ThatNoRestoreWouldTakeIsDamaged) {
+  Backup name = Sample();
+  name.manifest.name = "MAIL";
+  EXPECT_EQ(Refusal(SampleFile(name)).defect, Defect::kDamaged);
+  Backup listener = Sample();
+  listener.manifest.bindings[0].listener = "../../etc/passwd";
+  EXPECT_EQ(Refusal(SampleFile(listener)).defect, Defect::kDamaged);
+  Backup number = Sample();
+  number.manifest.sequence = uint64_t{1} << 62;
+  EXPECT_EQ(Refusal(SampleFile(number)).defect, Defect::kDamaged);
 }
 
 TEST(BackupFile, WithItsManifestTakenFromAnotherFileFailsTheMac) {

@@ -40,10 +40,10 @@ TEST(Manifest, HasTheFieldsOfTheFormatInTheirOrder) {
 
 TEST(Manifest, KeepsWhatATokenCallsItselfPrintable) {
   Manifest manifest = Any();
-  manifest.token.label = "\x1b[2J\xff ok \xc3\xa4";
+  manifest.token.label = "\x1b[2J\xff\xe2\x80\xae\xc2\x85 ok \xc3\xa4";
   const auto back = ParseManifest(FormatManifest(manifest));
   ASSERT_TRUE(back);
-  EXPECT_EQ(back->token.label, "?[2J? ok \xc3\xa4");
+  EXPECT_EQ(back->token.label, "?[2J??? ok \xc3\xa4");
 }
 
 TEST(Manifest, OfANewerVersionIsToldApart) {
@@ -70,6 +70,19 @@ TEST(Manifest, HasOneSpellingOnly) {
            {"\"current\":true", "\"current\":1"},
            {"\"version\":1", "\"version\":0"},
            {"keybroker-backup", "Keybroker-backup"},
+           {"\"created\":1781524800", "\"created\":253402300800"},
+           {"\"sequence\":3", "\"sequence\":0"},
+           {"\"sequence\":3", "\"sequence\":1000001"},
+           {"\"sequence\":3", "\"sequence\":4611686018427387904"},
+           {"\"sequence\":3", "\"sequence\":9223372036854775807"},
+           {"mail.example.test", "Mail.example.test"},
+           {"mail.example.test", "mail.example.test/x"},
+           {"\"https\"", "\"../https\""},
+           {"\"https\"", "\"\""},
+           {"tls-server", "tls\xc2\x9bserver"},
+           {"tls-server", "tls\xe2\x80\xaeserver"},
+           {"SoftHSM project", "SoftHSM\\nproject"},
+           {"SoftHSM project", "SoftHSM\xe2\x81\xa6project"},
            {"[\"tls-server\"]", "[1]"},
            {"\"name\":\"mail", "\"name\":\"\\u006dail"}}) {
     EXPECT_EQ(DefectOf(Replace(good, from, to)), Defect::kDamaged) << to;

@@ -53,6 +53,7 @@ Backup Sample() {
   Backup backup;
   backup.manifest = SampleManifest(key);
   backup.kdf = *NewKdf(kMinIterations);
+  backup.kdf.iterations = kCheapIterations;
   backup.mac_iterations = 1000;
   const auto password = Secret::CopyFrom(std::string_view(kPassword));
   const auto kek = DeriveKek(*password, backup.kdf);

@@ -12,8 +12,12 @@ inline constexpr char kPassword[] = "correct horse battery staple";
 // SampleManifest is a manifest for the key.
 Manifest SampleManifest(const credential::test::TestKey& key);
 
-// Sample is a whole backup of a P-256 key in memory, with a chain of two certificates; its MAC is
-// cheap, so that a test can check it thousands of times. Wrapped by OpenSSL.
+// kCheapIterations are for tests of something else than the derivation's cost; three bytes as an
+// INTEGER, as the real number is.
+inline constexpr uint32_t kCheapIterations = 70000;
+
+// Sample is a whole backup of a P-256 key in memory, with a chain of two certificates; its key
+// derivation and MAC are cheap, so that a test can check it thousands of times. Wrapped by OpenSSL.
 Backup Sample();
 
 // SampleFile is its bytes under kPassword.

@@ -40,7 +40,11 @@ class StockOpenSsl : public ::testing::TestWithParam<Kind> {
     backup.manifest = SampleManifest(credential::test::TestKey::Ec());
     backup.manifest.spki = key.spki;
     backup.manifest.id = key.id;
+    backup.manifest.type = key.type;
+    backup.manifest.bits = key.bits;
     backup.kdf = *NewKdf(kMinIterations);
+    backup.kdf.iterations = kCheapIterations;
+    backup.mac_iterations = 2 * kCheapIterations;
     const Secret password = keybroker::test::TestSecret(kPassword);
     const auto kek = DeriveKek(password, backup.kdf);
     auto wrapped = token::WrapPrivateKey(session, key, *kek, GetParam().algorithm);
