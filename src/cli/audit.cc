@@ -15,13 +15,13 @@ namespace {
 constexpr size_t kMaxLog = size_t{1} << 30;
 
 struct AuditOptions {
-  std::string log = "broker";
+  std::string log;  // empty: show the broker's, verify whatever there is
   unsigned last = 0;
   std::string head;
 };
 
 Result<std::filesystem::path> LogFile(const config::Settings& settings, const std::string& log) {
-  if (log == "broker") return settings.BrokerAudit();
+  if (log.empty() || log == "broker") return settings.BrokerAudit();
   if (log == "operator") return settings.OperatorAudit();
   if (log.find('/') != std::string::npos) return std::filesystem::path(log);
   return Fail(Malformed("\"" + log +
@@ -140,38 +140,86 @@ void CheckLink(const std::filesystem::path& file, const audit::Report& report,
   }
 }
 
-Result<Answer> AuditVerify(const Invocation& invocation, const AuditOptions& options) {
-  KB_ASSIGN(const auto settings, invocation.Settings());
-  KB_ASSIGN(const auto file, LogFile(settings, options.log));
-  audit::Head known;
-  if (!options.head.empty()) {
-    KB_ASSIGN(known, ParseHead(options.head));
-  }
-  Answer answer;
+// VerifyLog checks one log with the older files it continues; known is the head to find, or null.
+Result<Json> VerifyLog(const std::filesystem::path& file, const audit::Head* known,
+                       Answer& answer) {
   Json older = Json::array();
   auto files = audit::OlderFiles(file);
   files.push_back(file);
   std::filesystem::path before_file;
   std::optional<audit::Report> before;
   Json last;
-  bool head_seen = options.head.empty();
   for (const auto& each : files) {
     const bool newest = each == file;
     KB_ASSIGN(auto report,
-              audit::Verify(each, head_seen ? nullptr : &known,
+              audit::Verify(each, known,
                             newest ? audit::KnownHead::kIsHere : audit::KnownHead::kMayBeLater));
-    head_seen = head_seen || report.known_seen;
+    if (report.known_seen) known = nullptr;
     last = AddReport(each, report, answer);
     CheckLink(each, report, before_file, before ? &*before : nullptr, last, answer);
     if (!newest) older.push_back(last);
     before_file = each;
     before = std::move(report);
   }
-  answer.json = std::move(last);
-  answer.json["older"] = std::move(older);
-  answer.text +=
-      "head " + HeadText(*before) + "\n(keep it elsewhere, and give it as --head next time)";
+  last["older"] = std::move(older);
+  answer.text += "head " + HeadText(*before) + "\n";
+  return last;
+}
+
+constexpr char kKeep[] = "(keep it elsewhere, and give it as --head next time)";
+
+Result<Answer> VerifyOne(const config::Settings& settings, const AuditOptions& options) {
+  KB_ASSIGN(const auto file, LogFile(settings, options.log));
+  std::optional<audit::Head> known;
+  if (!options.head.empty()) {
+    KB_ASSIGN(known, ParseHead(options.head));
+  }
+  Answer answer;
+  KB_ASSIGN(answer.json, VerifyLog(file, known ? &*known : nullptr, answer));
+  answer.text += kKeep;
   return answer;
+}
+
+// IsThere: a log of which only the head or older files are left, or that this user may not look
+// for, is there too, and fails when it is read.
+bool IsThere(const std::filesystem::path& file) {
+  for (const std::string& path : {file.string(), file.string() + ".head"}) {
+    std::error_code error;
+    if (std::filesystem::exists(path, error) || error) return true;
+  }
+  return !audit::OlderFiles(file).empty();
+}
+
+// VerifyAll checks each log that this host has: one without a broker has the operator's alone.
+Result<Answer> VerifyAll(const config::Settings& settings) {
+  Answer answer;
+  answer.json = {{"good", false}, {"logs", Json::array()}, {"missing", Json::array()}};
+  for (const auto& [name, file] :
+       {std::pair{"broker", settings.BrokerAudit()}, {"operator", settings.OperatorAudit()}}) {
+    if (!IsThere(file)) {
+      answer.json["missing"].push_back(name);
+      answer.text += std::string("the ") + name + "'s log: none at " + file.string() + "\n";
+      continue;
+    }
+    answer.text += std::string("the ") + name + "'s log:\n";
+    KB_ASSIGN(Json log, VerifyLog(file, nullptr, answer));
+    log["log"] = name;
+    answer.json["logs"].push_back(std::move(log));
+  }
+  if (answer.json["logs"].empty()) {
+    return Fail(NotFound("there is no audit log, neither " + settings.BrokerAudit().string() +
+                         " nor " + settings.OperatorAudit().string() + ": nothing was checked"));
+  }
+  answer.json["good"] = answer.good;
+  answer.text += "(keep the heads elsewhere, and give one as --head with its --log next time)";
+  return answer;
+}
+
+Result<Answer> AuditVerify(const Invocation& invocation, const AuditOptions& options) {
+  KB_ASSIGN(const auto settings, invocation.Settings());
+  // A head is of one log: the broker's unless another is named.
+  if (options.log.empty() && options.head.empty()) return VerifyAll(settings);
+  return VerifyOne(settings, options);
 }
 
 }  // namespace
@@ -187,7 +235,9 @@ void AddAudit(const Command& root) {
   const Command verifier =
       noun.Verb("verify", "check that no record was changed, removed, inserted, moved or cut off",
                 "keybroker audit verify --head 1042:6f1e...");
-  verifier.Option("--log", verify->log, "broker (default), operator, or a file's path")
+  verifier
+      .Option("--log", verify->log,
+              "broker, operator, or a file's path; default: each that there is, with --head broker")
       .Option("--head", verify->head, "what an earlier verify printed, kept elsewhere");
   verifier.Does([verify](const Invocation& i) { return AuditVerify(i, *verify); });
 }

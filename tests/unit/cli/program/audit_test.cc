@@ -53,6 +53,27 @@ TEST_F(AuditCommand, ShowsWhoDidWhat) {
   EXPECT_THAT(Text({"audit", "show", "--log", "operator"}), HasSubstr("listener-add"));
 }
 
+TEST_F(AuditCommand, VerifiesWhateverLogsThereAre) {
+  const Json alone = Answer({"audit", "verify"});
+  EXPECT_EQ(alone["good"], true);
+  ASSERT_EQ(alone["logs"].size(), 1U);
+  EXPECT_EQ(alone["logs"][0]["log"], "operator");
+  EXPECT_EQ(alone["missing"], Json::array({"broker"}));
+  EXPECT_THAT(Text({"audit", "verify"}), HasSubstr("the broker's log: none at"));
+  // A copy of a good one stands for the broker's; a head without its log is one that was taken
+  // away.
+  std::filesystem::create_directories(File("state/broker"));
+  for (const char* each : {"audit.log", "audit.log.head"}) {
+    std::filesystem::copy_file(File("state/operator") / each, File("state/broker") / each);
+  }
+  EXPECT_EQ(Answer({"audit", "verify"})["logs"].size(), 2U);
+  std::filesystem::remove(File("state/broker/audit.log"));
+  Fails({"audit", "verify"});
+  std::filesystem::remove_all(File("state/broker"));
+  std::filesystem::remove_all(File("state/operator"));
+  EXPECT_THAT(Fails({"audit", "verify"}), HasSubstr("there is no audit log"));
+}
+
 TEST_F(AuditCommand, RecordsRefusalsOfTheTokenToo) {
   InitToken();
   Write("wrong-pin", "000000\n", 0600);
