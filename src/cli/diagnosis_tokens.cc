@@ -2,6 +2,7 @@
 
 #include "cli/diagnosis.h"
 #include "cli/pin_file.h"
+#include "cli/token_leftovers.h"
 #include "cli/token_look.h"
 #include "keybroker/token/config.h"
 #include "keybroker/tokenhost/client.h"
@@ -27,6 +28,22 @@ void ExaminePinSource(const config::Settings& settings, const token::TokenConfig
   }
 }
 
+// ExamineLeftovers is only for a token whose PIN is known to be good.
+void ExamineLeftovers(const config::Settings& settings, const token::TokenConfig& config,
+                      Diagnosis& diagnosis) {
+  const auto left = LookForLeftovers(settings, config);
+  const std::string subject = "token " + config.name;
+  if (!left) {
+    diagnosis.Wrong(subject, "what is on it cannot be looked at: " + left.error().detail);
+    return;
+  }
+  for (const Json& each : *left) {
+    if (!each.is_string()) continue;
+    diagnosis.Warn(subject, "a command that was killed left " + each.get<std::string>() +
+                                ": `keybroker token tidy " + config.name + "`");
+  }
+}
+
 void ExamineToken(const config::Settings& settings, const token::TokenConfig& config,
                   Diagnosis& diagnosis) {
   const std::string subject = "token " + config.name;
@@ -40,6 +57,7 @@ void ExamineToken(const config::Settings& settings, const token::TokenConfig& co
                            ", serial " + GetText(*seen, "serial");
   if (pin == kPinOk) {
     diagnosis.Ok(subject, what);
+    ExamineLeftovers(settings, config, diagnosis);
   } else if (GetBool(*seen, "pin_usable")) {
     diagnosis.Warn(subject, what + "; its PIN: " + pin);
   } else {

@@ -9,6 +9,7 @@ void AddToken(const Command& root) {
   AddTokenInit(noun);
   AddTokenList(noun);
   AddTokenProbe(noun);
+  AddTokenTidy(noun);
   AddTokenUnlock(noun);
   AddTokenChangePin(noun);
 }

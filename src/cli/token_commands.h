@@ -9,6 +9,7 @@ void AddTokenAdd(const Command& noun);
 void AddTokenInit(const Command& noun);
 void AddTokenList(const Command& noun);
 void AddTokenProbe(const Command& noun);
+void AddTokenTidy(const Command& noun);
 void AddTokenUnlock(const Command& noun);
 void AddTokenChangePin(const Command& noun);
 

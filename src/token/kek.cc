@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "keybroker/token/key_wrap.h"
+#include "keybroker/token/leftovers.h"
 
 namespace keybroker::token {
 
@@ -13,6 +14,7 @@ Result<Kek> Kek::Create(const Session& session, const Secret& key) {
   attributes.AddUlong(CKA_CLASS, CKO_SECRET_KEY)
       .AddUlong(CKA_KEY_TYPE, CKK_AES)
       .AddBool(CKA_TOKEN, false)
+      .Add(CKA_LABEL, std::string_view(kKekLabel))
       .AddBool(CKA_PRIVATE, true)
       .AddBool(CKA_SENSITIVE, true)
       .AddBool(CKA_EXTRACTABLE, false)
