@@ -37,7 +37,8 @@ std::string TypeOption(cryptoki::KeyType type) {
   return " --type " + std::string(cryptoki::KeyTypeName(type));
 }
 
-// ExamineCertificate looks at the leaf of the chain that references are written with.
+// ExamineCertificate looks at the chain that references are written with: the first of it to end
+// ends the key's use. Where that is not the leaf, the line says so.
 void ExamineCertificate(const std::string& subject, const std::string& which,
                         const std::filesystem::path& file, int64_t now, Diagnosis& diagnosis) {
   const auto text = ReadFile(file);
@@ -54,16 +55,20 @@ void ExamineCertificate(const std::string& subject, const std::string& which,
   const auto first =
       std::min_element(chain->begin(), chain->end(),
                        [](const auto& a, const auto& b) { return a.not_after < b.not_after; });
+  const bool leaf = first->not_after == chain->front().not_after;
+  const std::string what =
+      leaf ? "its certificate (" + chain->front().subject + ")"
+           : "a CA's certificate in its chain (" + first->subject + "), not its own,";
   const std::string until = credential::FormatTime(first->not_after);
   if (first->not_after < now) {
-    diagnosis.Wrong(subject, "its certificate (" + first->subject + ") expired at " + until +
-                                 ": `keybroker request create " + which +
+    diagnosis.Wrong(subject, what + " expired at " + until + ": `keybroker request create " +
+                                 which +
                                  "`, `keybroker certificate install`, which says what is next");
   } else if (first->not_after < now + kSoon) {
-    diagnosis.Warn(subject, "its certificate (" + first->subject + ") ends at " + until +
-                                ": ask the CA for a new one");
+    diagnosis.Warn(subject, what + " ends at " + until + ": ask the CA for a new one");
   } else {
-    diagnosis.Ok(subject, "certificate until " + until);
+    diagnosis.Ok(subject,
+                 "certificate until " + until + (leaf ? "" : ", when a CA's in its chain ends"));
   }
 }
 
