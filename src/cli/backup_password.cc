@@ -4,7 +4,7 @@
 #include <openssl/rand.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "cli/answer.h"
@@ -19,6 +19,9 @@ constexpr std::string_view kAlphabet = "abcdefghijkmnpqrstuvwxyz23456789";
 static_assert(kAlphabet.size() == 32);
 constexpr size_t kGroups = 5;
 constexpr size_t kGroupSize = 6;
+
+// Fewer are a pattern: "abababab...".
+constexpr size_t kLeastDifferent = 5;
 
 bool WriteAll(int fd, std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
@@ -71,21 +74,25 @@ Status Show(const Secret& passphrase) {
 Status CheckBackupPassword(const Secret& password, size_t least) {
   std::string_view text(reinterpret_cast<const char*>(password.Expose().data()), password.size());
   size_t characters = 0;
-  const bool monotone = std::all_of(text.begin(), text.end(), [&](char c) { return c == text[0]; });
+  std::set<std::string_view> different;  // views of the password; nothing is copied
   for (; !text.empty(); ++characters) {
     const size_t size = Utf8Sequence(text);
     if (size == 0) {
       return Fail(Malformed("the password is not UTF-8: no other program would read it alike"));
     }
+    different.insert(text.substr(0, size));
     text.remove_prefix(size);
   }
-  if (characters >= least && !monotone) return {};
-  return Fail(
-      Denied("the password is too short for a file that anybody may try to open for years: "
-             "at least " +
-             std::to_string(least) +
-             " characters, not all the same, several random words for instance; or "
-             "--generate"));
+  const std::string for_years = " for a file that anybody may try to open for years: ";
+  if (characters < least) {
+    return Fail(Denied("the password is too short" + for_years + "at least " +
+                       std::to_string(least) +
+                       " characters, several random words for instance; or --generate"));
+  }
+  if (different.size() >= kLeastDifferent) return {};
+  return Fail(Denied("the password has too few different characters" + for_years + "at least " +
+                     std::to_string(kLeastDifferent) +
+                     ", several random words for instance; or --generate"));
 }
 
 Result<Secret> AskBackupPassword(const PinOptions& options) {
