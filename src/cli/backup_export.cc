@@ -14,6 +14,7 @@
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 
 namespace keybroker::cli {
 namespace {
@@ -162,7 +163,7 @@ Status PutDown(const config::Settings& settings, const TokenAccess& access, Chan
   const auto& manifest = job.subject.manifest;
   const std::string sha256 = job.done ? backup::FileSha256(*job.bytes) : "none";
   if (job.done) {
-    KB_TRY(RecordProved(settings, {job.path, sha256, manifest}, std::time(nullptr)));
+    KB_TRY(RecordExported(settings, {job.path, sha256, manifest}, std::time(nullptr)));
   }
   return change.Record(
       {"backup-export", manifest.name, Hex(manifest.id),
@@ -176,7 +177,11 @@ Status ExportBatch(const config::Settings& settings, const TokenAccess& access,
   KB_ASSIGN(Change change, Change::Begin(settings));
   Derive(batch, password, settings.backup_iterations);
   for (const Job* job : batch) KB_TRY(job->done);
-  KB_ASSIGN(const Json wrapped, WrapAll(access, batch, algorithm));
+  const ChangeRecord record{
+      "backup-export", "", "",
+      "token " + access.config().name + ", " + std::to_string(batch.size()) + " keys"};
+  KB_ASSIGN(const Json wrapped,
+            Recorded(change, record, [&] { return WrapAll(access, batch, algorithm); }));
   if (!wrapped.is_array() || wrapped.size() != batch.size()) {
     return Fail(Internal("the token's process gave an answer that does not fit"));
   }
@@ -217,10 +222,24 @@ void Report(const Job& job, Answer& answer) {
   answer.json["backups"].push_back(json);
 }
 
+// WarnOfDirectory: who may write there can put another file in the place of a backup, or none.
+void WarnOfDirectory(const std::vector<Job>& jobs, Answer& answer) {
+  if (jobs.empty()) return;
+  const auto directory = jobs.front().path.parent_path();
+  std::error_code none;
+  const auto mode = std::filesystem::status(directory, none).permissions();
+  using std::filesystem::perms;
+  if (none || (mode & (perms::group_write | perms::others_write)) == perms::none) return;
+  answer.notes.push_back(EscapeUnprintable(directory.string()) +
+                         " is writable for others, who can exchange or remove what is in it: "
+                         "chmod go-w, or move the backups");
+}
+
 Result<Answer> Finish(const std::vector<Job>& jobs, const std::vector<std::string>& left_out) {
   Answer answer;
   answer.json = {{"backups", Json::array()}, {"failed", Json::array()}, {"left_out", left_out}};
   for (const Job& job : jobs) Report(job, answer);
+  WarnOfDirectory(jobs, answer);
   for (const std::string& key : left_out) {
     answer.notes.push_back(key + " is not exportable, so it has no backup");
   }
@@ -238,6 +257,9 @@ Result<Answer> Export(const Invocation& invocation, const ExportOptions& options
     return Fail(WrongUsage("name the keys to back up, or say --all"));
   }
   if (!options.choice.type.empty()) KB_TRY(ParseType(options.choice.type));
+  if (options.output == "-") {
+    return Fail(WrongUsage("a backup goes to a file, which is read back: -o FILE or DIRECTORY"));
+  }
   KB_ASSIGN(const auto algorithm, ParseEncryption(options.encryption));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));

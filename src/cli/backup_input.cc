@@ -3,8 +3,10 @@
 #include <filesystem>
 
 #include "cli/backup_record.h"
+#include "cli/change.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 
 namespace keybroker::cli {
 namespace {
@@ -16,7 +18,7 @@ int64_t VerifiedBefore(const BackupInput& input, const config::Settings& setting
   const auto claim = backup::ReadBackup(input.bytes);
   if (!claim) return 0;
   const auto record = LoadBackupRecord(settings, Hex(claim->manifest.id));
-  return record && record->sha256 == input.sha256 ? record->verified : 0;
+  return record ? record->VerifiedAt(input.sha256) : 0;
 }
 
 }  // namespace
@@ -56,8 +58,43 @@ Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
   answer.json["file"] = input.path;
   answer.json["sha256"] = input.sha256;
   answer.json["error"] = {{"code", backup::DefectName(error.defect)}, {"message", text}};
-  answer.notes.push_back(input.path + ": " + text);
+  answer.notes.push_back(EscapeUnprintable(input.path + ": " + text));
   return answer;
+}
+
+void RecordRefusal(const config::Settings& settings, std::string_view action,
+                   const BackupInput& input, const backup::FileError& error, Answer& answer) {
+  auto change = Change::Begin(settings);
+  Status recorded = change ? Status() : Status(Fail(change.error()));
+  if (change) {
+    const Error why = error.defect == Defect::kPassword ? Denied("") : Malformed("");
+    recorded = change->Record({std::string(action), "", "",
+                               "file " + input.path + ", sha256 " + input.sha256 + ", " +
+                                   std::string(backup::DefectName(error.defect))},
+                              Fail(why));
+  }
+  if (recorded) return;
+  answer.notes.push_back("that is not in the audit log: " + recorded.error().detail);
+}
+
+std::vector<std::string> BackupWarnings(const backup::Backup& backup) {
+  std::vector<std::string> warnings;
+  const auto& name = backup.manifest.name;
+  if (!backup.chain.empty() && !credential::FitsName(backup.chain.front(), name)) {
+    warnings.push_back("its certificate (" + backup.chain.front().subject + ") is not for " + name +
+                       ", the name of its key");
+  }
+  if (backup.kdf.iterations < backup::kMinIterations) {
+    warnings.push_back("its key derivation has " + std::to_string(backup.kdf.iterations) +
+                       " iterations, which is cheap to guess at: keybroker writes at least " +
+                       std::to_string(backup::kMinIterations));
+  }
+  if (backup.mac_iterations < 2 * backup::kMinIterations) {
+    warnings.push_back("its MAC has " + std::to_string(backup.mac_iterations) +
+                       " iterations, which is cheap to guess at: keybroker writes at least " +
+                       std::to_string(2 * backup::kMinIterations));
+  }
+  return warnings;
 }
 
 Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool verified) {
@@ -127,7 +164,7 @@ std::string BackupText(const Json& json) {
 }
 
 std::string EmergencyWay(const std::string& path) {
-  return "without keybroker, on any host: openssl pkcs12 -in " + path +
+  return "without keybroker, on any host: openssl pkcs12 -in " + EscapeUnprintable(path) +
          " -nodes   (prints the private key in the clear)";
 }
 

@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/answer.h"
 #include "cli/invocation.h"
@@ -29,6 +31,15 @@ Result<std::optional<config::Settings>> SettingsIfAny(const Invocation& invocati
 // mean the password, and the answer says so.
 Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
                      const std::optional<config::Settings>& settings);
+
+// RecordRefusal puts a refused file, a wrong password among them, into the operator's audit chain.
+// A note tells when it could not be, which never hides the refusal itself.
+void RecordRefusal(const config::Settings& settings, std::string_view action,
+                   const BackupInput& input, const backup::FileError& error, Answer& answer);
+
+// BackupWarnings are what is odd about a backup that restores all the same: a certificate that is
+// not for its key name, a key derivation or MAC that is cheaper to guess at than those of ours.
+std::vector<std::string> BackupWarnings(const backup::Backup& backup);
 
 // DefectText is the sentence for it, without the file's name.
 std::string DefectText(const BackupInput& input, const backup::FileError& error,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <tuple>
 
 #include "cli/answer.h"
@@ -17,43 +16,108 @@ std::filesystem::path RecordFile(const config::Settings& settings, const std::st
   return settings.BackupRecords() / (id + ".json");
 }
 
+// Number is a count or time of a record; what no record of ours has reads as 0.
+template <typename T>
+T Number(const Json& json, const char* field, T most) {
+  const int64_t value = GetNumber(json, field);
+  return value < 0 || static_cast<uint64_t>(value) > static_cast<uint64_t>(most)
+             ? T{0}
+             : static_cast<T>(value);
+}
+
+std::vector<KnownFile> ParseKnown(const Json& json) {
+  std::vector<KnownFile> known;
+  const auto list = json.find("known");
+  if (list == json.end() || !list->is_array()) return known;
+  for (const Json& each : *list) {
+    if (known.size() == kMaxKnownFiles) break;
+    known.push_back({GetText(each, "sha256"), Number(each, "verified", backup::kMaxCreated)});
+  }
+  return known;
+}
+
 Result<BackupRecord> Parse(const std::filesystem::path& file) {
   KB_ASSIGN(const auto text, ReadFile(file, 65536));
   const Json json = Json::parse(text, nullptr, false);
-  BackupRecord record{
-      GetText(json, "name"),       GetText(json, "type"),
-      GetText(json, "id"),         GetText(json, "file"),
-      GetText(json, "sha256"),     static_cast<uint64_t>(GetNumber(json, "sequence")),
-      GetNumber(json, "verified"), GetNumber(json, "proved"),
-      GetNumber(json, "drilled"),  static_cast<unsigned>(GetNumber(json, "drill_level"))};
+  BackupRecord record;
+  record.id = GetText(json, "id");
   if (record.id.empty() || file.stem() != record.id) {
     return Fail(Malformed("the backup record " + file.string() +
                           " does not parse: remove it, and verify the backup again"));
   }
+  record.name = GetText(json, "name");
+  record.type = GetText(json, "type");
+  record.file = GetText(json, "file");
+  record.sha256 = GetText(json, "sha256");
+  record.sequence = Number(json, "sequence", backup::kMaxSequence);
+  record.verified = Number(json, "verified", backup::kMaxCreated);
+  record.proved = Number(json, "proved", backup::kMaxCreated);
+  record.drilled = Number(json, "drilled", backup::kMaxCreated);
+  record.drill_level = Number(json, "drill_level", 3U);
+  record.exported = Number(json, "exported", backup::kMaxSequence);
+  record.known = ParseKnown(json);
   return record;
 }
 
-// Renewed is the record after a file of this manifest went well, with or without proof; nothing
-// when a better one of the key is on record.
-Result<std::optional<BackupRecord>> Renewed(const config::Settings& settings,
-                                            const SeenBackup& seen, bool proof) {
+enum class Evidence { kVerified, kProved, kDrilled, kExported };
+
+// TakesThePlace tells whether the file just seen becomes the backup on record.
+bool TakesThePlace(const BackupRecord& record, const SeenBackup& seen, Evidence evidence) {
+  if (record.sha256 == seen.sha256 || record.proved == 0 || evidence == Evidence::kExported) {
+    return true;
+  }
+  return evidence != Evidence::kVerified && record.sequence <= seen.manifest.sequence;
+}
+
+void Know(const std::string& sha256, int64_t now, std::vector<KnownFile>* known) {
+  std::erase_if(*known, [&](const KnownFile& each) { return each.sha256 == sha256; });
+  known->insert(known->begin(), {sha256, now});
+  if (known->size() > kMaxKnownFiles) known->resize(kMaxKnownFiles);
+}
+
+void Replace(const SeenBackup& seen, BackupRecord* record) {
+  if (record->sha256 != seen.sha256) {
+    record->verified = record->proved = record->drilled = 0;
+    record->drill_level = 0;
+  }
+  record->name = seen.manifest.name;
+  record->type = cryptoki::KeyTypeName(seen.manifest.type);
+  record->file = seen.file;
+  record->sha256 = seen.sha256;
+  record->sequence = seen.manifest.sequence;
+}
+
+Status PutDown(const config::Settings& settings, const SeenBackup& seen, int64_t now,
+               Evidence evidence, unsigned level = 0) {
   const std::string id = Hex(seen.manifest.id);
   KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
-  const bool same = record.sha256 == seen.sha256;
-  if (!same && record.proved != 0 && (!proof || record.sequence > seen.manifest.sequence)) {
-    return std::nullopt;
-  }
-  if (!same) record = BackupRecord{};
-  record.name = seen.manifest.name;
-  record.type = cryptoki::KeyTypeName(seen.manifest.type);
   record.id = id;
-  record.file = seen.file;
-  record.sha256 = seen.sha256;
-  record.sequence = seen.manifest.sequence;
-  return record;
+  Know(seen.sha256, now, &record.known);
+  if (evidence == Evidence::kExported) record.exported = seen.manifest.sequence;
+  if (TakesThePlace(record, seen, evidence)) {
+    Replace(seen, &record);
+    record.verified = now;
+    if (evidence != Evidence::kVerified) record.proved = now;
+    if (evidence == Evidence::kDrilled) {
+      record.drilled = now;
+      record.drill_level = level;
+    }
+  }
+  return StoreBackupRecord(settings, record);
 }
 
 }  // namespace
+
+int64_t BackupRecord::VerifiedAt(const std::string& hash) const {
+  const auto found = std::find_if(known.begin(), known.end(),
+                                  [&](const KnownFile& each) { return each.sha256 == hash; });
+  return found == known.end() ? 0 : found->verified;
+}
+
+uint64_t BackupRecord::NextNumber() const {
+  const uint64_t highest = std::max(exported, proved == 0 ? 0 : sequence);
+  return (highest < backup::kMaxSequence ? highest : exported) + 1;
+}
 
 Result<BackupRecord> LoadBackupRecord(const config::Settings& settings, const std::string& id) {
   auto record = Parse(RecordFile(settings, id));
@@ -83,6 +147,10 @@ Result<std::vector<BackupRecord>> LoadBackupRecords(const config::Settings& sett
 
 Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& record) {
   KB_TRY(MakeDirectory(settings.BackupRecords(), "", 0700));
+  Json known = Json::array();
+  for (const KnownFile& each : record.known) {
+    known.push_back({{"sha256", each.sha256}, {"verified", each.verified}});
+  }
   const Json json{{"name", record.name},
                   {"type", record.type},
                   {"id", record.id},
@@ -92,31 +160,27 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
                   {"verified", record.verified},
                   {"proved", record.proved},
                   {"drilled", record.drilled},
-                  {"drill_level", record.drill_level}};
+                  {"drill_level", record.drill_level},
+                  {"exported", record.exported},
+                  {"known", std::move(known)}};
   return WriteFileAtomically(RecordFile(settings, record.id), json.dump(2) + "\n", 0600);
 }
 
+Status RecordExported(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
+  return PutDown(settings, seen, now, Evidence::kExported);
+}
+
 Status RecordVerified(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
-  KB_ASSIGN(auto record, Renewed(settings, seen, false));
-  if (!record) return {};
-  record->verified = now;
-  return StoreBackupRecord(settings, *record);
+  return PutDown(settings, seen, now, Evidence::kVerified);
 }
 
 Status RecordProved(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
-  KB_ASSIGN(auto record, Renewed(settings, seen, true));
-  if (!record) return {};
-  record->verified = record->proved = now;
-  return StoreBackupRecord(settings, *record);
+  return PutDown(settings, seen, now, Evidence::kProved);
 }
 
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,
                      unsigned level) {
-  KB_ASSIGN(auto record, Renewed(settings, seen, true));
-  if (!record) return {};
-  record->verified = record->proved = record->drilled = now;
-  record->drill_level = level;
-  return StoreBackupRecord(settings, *record);
+  return PutDown(settings, seen, now, Evidence::kDrilled, level);
 }
 
 int64_t DaysSince(int64_t then, int64_t now) { return now <= then ? 0 : (now - then) / 86400; }

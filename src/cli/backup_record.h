@@ -10,7 +10,14 @@
 
 namespace keybroker::cli {
 
-// BackupRecord is what the operator's state folder remembers of a key's newest backup.
+// KnownFile is a backup file that went well once, by its bytes.
+struct KnownFile {
+  std::string sha256;
+  int64_t verified = 0;  // last, seconds since 1970
+};
+
+// BackupRecord is what the operator's state folder remembers of a key's newest backup, and by which
+// hashes it knows earlier ones.
 struct BackupRecord {
   std::string name;
   std::string type;
@@ -22,7 +29,19 @@ struct BackupRecord {
   int64_t proved = 0;     // when a token last made the key of this very file; 0: never
   int64_t drilled = 0;    // its last drill that went well; 0: never
   unsigned drill_level = 0;
+  uint64_t exported = 0;         // number of the last backup that this host made; 0: none
+  std::vector<KnownFile> known;  // kMaxKnownFiles at most, the last verified first
+
+  // VerifiedAt is when the file of this hash last went well; 0: never, or too long ago to be known.
+  int64_t VerifiedAt(const std::string& hash) const;
+
+  // NextNumber is the next backup's. A file counts for it once a token made the key of it: what
+  // only verifies, anybody who knows a password can have given any number. From
+  // backup::kMaxSequence on it goes by what this host made itself.
+  uint64_t NextNumber() const;
 };
+
+inline constexpr size_t kMaxKnownFiles = 64;
 
 // LoadBackupRecord gives the record of a key's id, an empty one when there is none.
 Result<BackupRecord> LoadBackupRecord(const config::Settings& settings, const std::string& id);
@@ -33,15 +52,18 @@ Result<std::vector<BackupRecord>> LoadBackupRecords(const config::Settings& sett
 
 Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& record);
 
-// Verified, Proved and Drilled put down that a file went well just now, unless a newer backup of
-// the same key is on record: an old file that still opens says nothing about that one. Whoever
-// knows a password can make a file that verifies; only what a token unwrapped, and signed with,
-// holds the key. So a file that was only verified never takes the place of one that was proved.
+// Exported, Verified, Proved and Drilled put down that a file went well just now. Its hash is known
+// from then on. It becomes the backup on record unless a newer one of the same key is: an old file
+// that still opens says nothing about that one. Whoever knows a password can make a file that
+// verifies; only what a token unwrapped, and signed with, holds the key. So a file that was only
+// verified never takes the place of one that was proved; and one that this host has just made takes
+// any place, whatever number a forged one had.
 struct SeenBackup {
   std::string file;
   std::string sha256;
   const backup::Manifest& manifest;
 };
+Status RecordExported(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordVerified(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordProved(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,

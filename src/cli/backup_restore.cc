@@ -12,6 +12,7 @@
 #include "cli/layout.h"
 #include "cli/listener_file.h"
 #include "cli/token_access.h"
+#include "cli/token_leftovers.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 
@@ -76,6 +77,9 @@ Result<token::KeyPair> MakeOnToken(LoggedIn& token, const Backup& backup, bool e
 }
 
 Result<Json> RestoreOnToken(LoggedIn& token, const Backup& backup, bool exportable) {
+  // An earlier restore that was killed may have left an object of this very CKA_ID that holds no
+  // key.
+  KB_ASSIGN(const auto removed, token::RemoveLeftovers(token.session));
   KB_ASSIGN(const auto keys, token::ListKeys(token.session));
   const auto there = std::find_if(keys.keys.begin(), keys.keys.end(),
                                   [&](const auto& key) { return key.id == backup.manifest.id; });
@@ -98,6 +102,7 @@ Result<Json> RestoreOnToken(LoggedIn& token, const Backup& backup, bool exportab
   return Json{{"key", KeyJson(key, false)},
               {"present", present},
               {"completed", completed},
+              {"removed", LeftoversJson(removed)},
               {"differences", Differences(key, backup)},
               {"others", Generations(keys, backup.manifest)}};
 }
@@ -205,6 +210,12 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
   const ChangeRecord record{"backup-restore", manifest.name, Hex(manifest.id),
                             "token " + token + ", file " + input.path + ", sha256 " + input.sha256 +
                                 (GetBool(outcome, "present") ? ", already there" : "")};
+  answer.notes = BackupWarnings(backup);
+  for (const Json& each : outcome["removed"]) {
+    if (!each.is_string()) continue;
+    answer.notes.push_back("removed what a command that was killed had left: " +
+                           each.get<std::string>());
+  }
   WarnOfNewer(settings, manifest, answer);
   if (!GetBool(outcome, "present") || GetBool(outcome, "completed")) {
     KB_TRY(Recorded(change, record, [&] {
@@ -222,17 +233,23 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
   return answer;
 }
 
+Answer Refused(const config::Settings& settings, const BackupInput& input,
+               const backup::FileError& error) {
+  Answer answer = RefusedBackup(input, error, settings);
+  RecordRefusal(settings, "backup-restore", input, error, answer);
+  return answer;
+}
+
 Result<Answer> Restore(const Invocation& invocation, const RestoreOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_TRY(CheckAllowed(settings, options));
   KB_ASSIGN(const BackupInput input, ReadBackupInput(options.file));
   const auto claim = backup::ReadBackup(input.bytes);
-  if (!claim) return RefusedBackup(input, claim.error(), settings);
+  if (!claim) return Refused(settings, input, claim.error());
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
   KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
   const auto backup = backup::OpenBackup(input.bytes, password);
-  if (!backup) return RefusedBackup(input, backup.error(), settings);
-  KB_TRY(policy::CheckKeyName(backup->manifest.name));
+  if (!backup) return Refused(settings, input, backup.error());
   KB_ASSIGN(const Secret kek, backup::DeriveKek(password, backup->kdf));
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"backup-restore", backup->manifest.name, Hex(backup->manifest.id),
@@ -253,7 +270,7 @@ void AddBackupRestore(const Command& noun) {
       noun.Verb("restore",
                 "put the key of a backup file on a token; it signs before it counts. Exit status "
                 "for a file that is not right: as for verify",
-                "keybroker backup restore /safe/mail.example.test.rsa.1.p12 --token main");
+                "keybroker backup restore /safe/mail.example.test.rsa.6f1e0b2c.1.p12 --token main");
   verb.Argument("FILE", options->file, "the backup")
       .Flag("--exportable", options->exportable,
             "let the key be backed up again from there; [backup] restore_exportable must allow it");

@@ -29,16 +29,19 @@ Result<std::vector<const token::KeyPair*>> Chosen(const token::KeyList& keys,
     return chosen;
   }
   for (const std::string& name : choice.names) {
-    const size_t before = chosen.size();
+    bool found = false;
     for (const char* type : {"rsa", "ec"}) {
       if (!choice.type.empty() && choice.type != type) continue;
       KB_ASSIGN(const KeyWish wish, MakeWish(name, type, ""));
       auto key = PickKey(keys, current, wish);
       if (!key && key.error().code != ErrorCode::kNotFound) return Fail(key.error());
       if (key && !(*key)->extractable) return Fail(NotExportable(**key));
-      if (key) chosen.push_back(*key);
+      if (!key) continue;
+      // A name that was given twice makes one backup of each key.
+      if (std::find(chosen.begin(), chosen.end(), *key) == chosen.end()) chosen.push_back(*key);
+      found = true;
     }
-    if (chosen.size() > before) continue;
+    if (found) continue;
     KB_ASSIGN(const KeyWish wish, MakeWish(name, choice.type, ""));
     KB_TRY(PickKey(keys, current, wish));  // says which keys there are
   }
@@ -125,7 +128,7 @@ Result<BackupSubject> Subject(const config::Settings& settings, const Json& key,
   KB_TRY(policy::CheckKeyName(manifest.name));
   KB_ASSIGN(manifest.bindings, BindingsOf(settings, manifest));
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, Hex(manifest.id)));
-  manifest.sequence = record.sequence + 1;
+  manifest.sequence = record.NextNumber();
   subject.chain = ChainOf(settings, manifest, *der);
   return subject;
 }

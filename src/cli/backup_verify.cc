@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <ctime>
 #include <memory>
 
@@ -7,6 +9,7 @@
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 
 namespace keybroker::cli {
 namespace {
@@ -16,14 +19,27 @@ struct VerifyOptions {
   PinOptions password;
 };
 
-// Remember puts the verification on record, on a host that keeps records.
+// Remember puts the verification on record, on a host that keeps records, when root asks: anybody
+// who may read the file may verify it.
 Status Remember(const config::Settings& settings, const BackupInput& input,
-                const backup::Manifest& manifest) {
-  KB_ASSIGN(Change change, Change::Begin(settings));
+                const backup::Manifest& manifest, Answer& answer) {
+  auto change = Change::Begin(settings);
+  if (!change && ::geteuid() != 0) {
+    answer.notes.push_back("no record of it was kept: " + change.error().detail);
+    return {};
+  }
+  if (!change) return Fail(change.error());
   KB_TRY(RecordVerified(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));
-  return change.Record({"backup-verify", manifest.name, Hex(manifest.id),
-                        "file " + input.path + ", sha256 " + input.sha256},
-                       {});
+  return change->Record({"backup-verify", manifest.name, Hex(manifest.id),
+                         "file " + input.path + ", sha256 " + input.sha256},
+                        {});
+}
+
+Answer Refused(const std::optional<config::Settings>& settings, const BackupInput& input,
+               const backup::FileError& error) {
+  Answer answer = RefusedBackup(input, error, settings);
+  if (settings) RecordRefusal(*settings, "backup-verify", input, error, answer);
+  return answer;
 }
 
 Result<Answer> Verify(const Invocation& invocation, const VerifyOptions& options) {
@@ -31,21 +47,22 @@ Result<Answer> Verify(const Invocation& invocation, const VerifyOptions& options
   KB_ASSIGN(const BackupInput input, ReadBackupInput(options.file));
   // What the password cannot mend is said before it is asked for.
   const auto claim = backup::ReadBackup(input.bytes);
-  if (!claim) return RefusedBackup(input, claim.error(), settings);
+  if (!claim) return Refused(settings, input, claim.error());
   KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
   const auto backup = backup::OpenBackup(input.bytes, password);
-  if (!backup) return RefusedBackup(input, backup.error(), settings);
+  if (!backup) return Refused(settings, input, backup.error());
   const Json json = BackupJson(input, *backup, true);
-  Answer answer =
-      MakeAnswer("verified: the password fits, and nothing was changed since it was written\n" +
-                     BackupText(json) +
-                     "that the key restores and signs is proved by: keybroker drill " + input.path,
-                 {{"backup", json}});
+  Answer answer = MakeAnswer(
+      "verified: the password fits, and nothing was changed since it was written\n" +
+          BackupText(json) + "that the key restores and signs is proved by: keybroker drill " +
+          EscapeUnprintable(input.path),
+      {{"backup", json}});
+  answer.notes = BackupWarnings(*backup);
   if (!settings) {
     answer.notes.emplace_back("no record of it was kept: this host has no keybroker configuration");
     return answer;
   }
-  KB_TRY(Remember(*settings, input, backup->manifest));
+  KB_TRY(Remember(*settings, input, backup->manifest, answer));
   return answer;
 }
 
@@ -58,7 +75,7 @@ void AddBackupVerify(const Command& noun) {
                 "check a backup file against its password; needs no token. Exit status: 10 not a "
                 "backup, 11 truncated, 12 damaged, 13 newer version, 14 key derivation over the "
                 "cap, 15 wrong password or damaged",
-                "keybroker backup verify /safe/mail.example.test.rsa.1.p12");
+                "keybroker backup verify /safe/mail.example.test.rsa.6f1e0b2c.1.p12");
   verb.Argument("FILE", options->file, "the backup");
   AddPasswordOptions(verb, options->password);
   verb.Does([options](const Invocation& i) { return Verify(i, *options); });

@@ -14,6 +14,7 @@
 #include "cli/output_file.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 
 namespace keybroker::cli {
 namespace {
@@ -67,13 +68,19 @@ Json ResultJson(const Drilled& drilled) {
   return json;
 }
 
+// NextDue is nothing unless this drill proved every backup: what was not proved is due now.
+Json NextDue(bool proved, int64_t now, unsigned days) {
+  return proved ? Json(credential::FormatTime(now + int64_t{days} * 86400)) : Json();
+}
+
 Json DrillJson(const std::vector<Drilled>& all, unsigned level, int64_t now, unsigned days) {
   Json json{{"time", credential::FormatTime(now)},
             {"operator", OperatorName()},
             {"host", HostName()},
             {"level", level},
             {"level_means", LevelMeans(level)},
-            {"next_due", credential::FormatTime(now + int64_t{days} * 86400)},
+            {"proved", false},
+            {"next_due", nullptr},
             {"count", all.size()},
             {"good_count", 0},
             {"results", Json::array()}};
@@ -84,6 +91,9 @@ Json DrillJson(const std::vector<Drilled>& all, unsigned level, int64_t now, uns
     if (!drilled.token.empty()) token = drilled.token;
     good += drilled.failure.empty() ? 1 : 0;
   }
+  const bool proved = level > 1 && good == static_cast<int64_t>(all.size());
+  json["proved"] = proved;
+  json["next_due"] = NextDue(proved, now, days);
   json["good_count"] = good;
   json["token"] = token;
   json["destroyed"] =
@@ -98,7 +108,11 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
     ChangeRecord record{"drill", "", "",
                         "level " + std::to_string(level) + ", file " + drilled.path + ", sha256 " +
                             drilled.input.sha256};
-    const Status outcome = drilled.failure.empty() ? Status() : Fail(Malformed(drilled.failure));
+    if (drilled.defect) record.detail += ", " + std::string(backup::DefectName(*drilled.defect));
+    const bool password = drilled.defect == backup::Defect::kPassword;
+    const Status outcome = drilled.failure.empty() ? Status()
+                           : password              ? Fail(Denied(drilled.failure))
+                                                   : Fail(Malformed(drilled.failure));
     if (drilled.backup) {
       const auto& manifest = drilled.backup->manifest;
       record.key = manifest.name;
@@ -112,6 +126,27 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
     KB_TRY(change.Record(record, outcome));
   }
   return {};
+}
+
+// RecordFailure audits a drill that could not be held.
+Error RecordFailure(const config::Settings& settings, const DrillOptions& options, Error error) {
+  auto change = Change::Begin(settings);
+  const Status recorded =
+      change ? change->Record({"drill", "", "",
+                               "level " + std::to_string(options.level) + ", " + options.path},
+                              Fail(error))
+             : Status(Fail(change.error()));
+  if (!recorded) error.detail += ". That is not in the audit log: " + recorded.error().detail;
+  return error;
+}
+
+void AddWarnings(const std::vector<Drilled>& all, Answer& answer) {
+  for (const Drilled& drilled : all) {
+    if (!drilled.backup) continue;
+    for (const std::string& each : BackupWarnings(*drilled.backup)) {
+      answer.notes.push_back(EscapeUnprintable(drilled.path) + ": " + each);
+    }
+  }
 }
 
 // NamedToken is the operator's own drill token, by its session objects only.
@@ -142,11 +177,17 @@ Result<DrillRules> Rules(const config::Settings& settings, const DrillOptions& o
 
 Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& options) {
   if (options.level < 1 || options.level > 2) return Fail(WrongUsage("--level is 1 or 2"));
+  if (invocation.json && options.report == "-") {
+    return Fail(
+        WrongUsage("--json and --report - both go to standard output: name a file for the report"));
+  }
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto files, Files(options.path));
   KB_ASSIGN(const auto rules, Rules(settings, options));
   KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
-  KB_ASSIGN(const auto all, Drill(files, password, rules));
+  const auto drilled = Drill(files, password, rules);
+  if (!drilled) return Fail(RecordFailure(settings, options, drilled.error()));
+  const auto& all = *drilled;
   const int64_t now = std::time(nullptr);
   KB_TRY(PutDown(settings, all, options.level, now));
   Answer answer;
@@ -157,6 +198,7 @@ Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& option
   const std::string wrote = answer.text;
   const Json file = answer.json.contains("file") ? answer.json["file"] : Json();
   answer.json = json;
+  AddWarnings(all, answer);
   if (!file.is_null()) answer.json["report"] = file;
   if (options.report != "-") answer.text = DrillText(json) + (wrote.empty() ? "" : "\n" + wrote);
   answer.good = GetNumber(json, "good_count") == static_cast<int64_t>(all.size());
