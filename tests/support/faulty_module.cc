@@ -163,6 +163,38 @@ CK_RV Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char* pin, CK
   return rv != CKR_OK ? rv : real->C_Login(session, user, pin, size);
 }
 
+CK_RV CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE* object, CK_ULONG count,
+                   CK_OBJECT_HANDLE* handle) {
+  const CK_RV rv = Fault("C_CreateObject");
+  return rv != CKR_OK ? rv : real->C_CreateObject(session, object, count, handle);
+}
+
+CK_RV DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
+  const CK_RV rv = Fault("C_DestroyObject");
+  return rv != CKR_OK ? rv : real->C_DestroyObject(session, object);
+}
+
+CK_RV SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE* values,
+                        CK_ULONG count) {
+  const CK_RV rv = Fault("C_SetAttributeValue");
+  return rv != CKR_OK ? rv : real->C_SetAttributeValue(session, object, values, count);
+}
+
+CK_RV WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE kek,
+              CK_OBJECT_HANDLE key, unsigned char* out, CK_ULONG* size) {
+  const CK_RV rv = Fault("C_WrapKey");
+  return rv != CKR_OK ? rv : real->C_WrapKey(session, mechanism, kek, key, out, size);
+}
+
+CK_RV UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE kek,
+                unsigned char* wrapped, CK_ULONG size, CK_ATTRIBUTE* object, CK_ULONG count,
+                CK_OBJECT_HANDLE* handle) {
+  const CK_RV rv = Fault("C_UnwrapKey");
+  return rv != CKR_OK
+             ? rv
+             : real->C_UnwrapKey(session, mechanism, kek, wrapped, size, object, count, handle);
+}
+
 CK_RV FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE* match, CK_ULONG count) {
   const CK_RV rv = Fault("C_FindObjectsInit");
   return rv != CKR_OK ? rv : real->C_FindObjectsInit(session, match, count);
@@ -198,6 +230,11 @@ extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUN
   faulty.C_InitToken = InitToken;
   faulty.C_OpenSession = OpenSession;
   faulty.C_Login = Login;
+  faulty.C_CreateObject = CreateObject;
+  faulty.C_DestroyObject = DestroyObject;
+  faulty.C_SetAttributeValue = SetAttributeValue;
+  faulty.C_WrapKey = WrapKey;
+  faulty.C_UnwrapKey = UnwrapKey;
   faulty.C_FindObjectsInit = FindObjectsInit;
   faulty.C_SignInit = SignInit;
   faulty.C_Sign = Sign;

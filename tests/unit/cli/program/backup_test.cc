@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "unit/cli/program/backup_host.h"
 
@@ -65,7 +66,7 @@ TEST_F(BackupCommand, RefusesAWeakPasswordAndAPasswordFileThatOthersRead) {
               AllOf(HasSubstr("at least 15"), HasSubstr("--generate")));
   Write("same", std::string(40, 'a') + "\n", 0600);
   EXPECT_THAT(Fails(With({"backup", "export", kName, "-o", File("safe")}, "same")),
-              HasSubstr("not all the same"));
+              HasSubstr("too few different characters"));
   Write("open", std::string(kBackupPassword) + "\n", 0644);
   EXPECT_THAT(Fails(With({"backup", "export", kName, "-o", File("safe")}, "open")),
               HasSubstr("0600"));
@@ -131,6 +132,85 @@ TEST_F(BackupCommand, KnowsAWrongPasswordWhereTheFileIsTheOneOnRecord) {
   const auto changed = Run(With({"backup", "verify", File("changed.p12")}));
   EXPECT_EQ(changed.status, 15);
   EXPECT_THAT(changed.err, HasSubstr("cannot tell"));
+}
+
+TEST_F(BackupCommand, KnowsEveryFileThatIsOnRecordNotOnlyTheNewest) {
+  const std::string first = Export("ec");
+  Export("ec");
+  EXPECT_THAT(Run(With({"backup", "verify", first}, "wrong")).err, HasSubstr("byte for byte"));
+}
+
+TEST_F(BackupCommand, NumbersByWhatATokenProvedAndNeverByWhatOnlyVerifies) {
+  const std::string file = Export("ec");
+  const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
+  Json json = Json::parse(Read(record));
+  json["proved"] = 0;
+  json["exported"] = 1;
+  for (const Json number : {Json(999999), Json(4611686018427387904), Json(9223372036854775807)}) {
+    json["sequence"] = number;
+    Write(record, json.dump());
+    EXPECT_THAT(Export("ec"), HasSubstr(".2.p12"));
+    std::filesystem::remove(File("safe") / std::filesystem::path(file).filename());
+    for (const auto& entry : std::filesystem::directory_iterator(File("safe"))) {
+      std::filesystem::remove(entry.path());
+    }
+  }
+  // What this host has just made is on record, whatever number a proved forgery has.
+  json["proved"] = 1000;
+  json["sequence"] = 1000000;
+  Write(record, json.dump());
+  const std::string next = Export("ec");
+  EXPECT_EQ(Json::parse(Read(record))["file"], next);
+}
+
+TEST_F(BackupCommand, ThatFailsIsInTheOperatorsAuditChainToo) {
+  const std::string file = Export("ec");
+  EXPECT_EQ(Run(With({"backup", "verify", file}, "wrong")).status, 15);
+  EXPECT_EQ(Run(With({"backup", "restore", file}, "wrong")).status, 15);
+  EXPECT_EQ(Run(With({"drill", file}, "wrong")).status, 15);
+  Fails(With({"drill", file, "--module", "/nowhere"}));
+  Write("cut.p12", keybroker::test::ReadAll(file).substr(0, 100));
+  EXPECT_EQ(Run(With({"backup", "verify", File("cut.p12")})).status, 11);
+  const Json shown = Answer({"audit", "show", "--log", "operator", "--last", "5"});
+  const std::vector<std::string> actions = {"backup-verify", "backup-restore", "drill", "drill",
+                                            "backup-verify"};
+  for (size_t i = 0; i < actions.size(); ++i) {
+    EXPECT_EQ(shown["records"][i]["action"], actions[i]);
+    EXPECT_NE(shown["records"][i]["result"], "ok");
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(shown["records"][i]["result"], "denied");
+    EXPECT_THAT(shown["records"][i]["detail"].get<std::string>(),
+                HasSubstr("wrong-password-or-damaged"));
+  }
+}
+
+TEST_F(BackupCommand, VerifiesForAUserWithoutRights) {
+  if (::getuid() != 0) GTEST_SKIP() << "*** needs root, to become another user";
+  const std::string file = Export("ec");
+  for (const char* each : {"safe", "password"}) {
+    ASSERT_EQ(::chown(File(each).c_str(), 65534, 65534), 0);
+  }
+  ASSERT_EQ(::chown(file.c_str(), 65534, 65534), 0);
+  const auto result = keybroker::test::RunCommand(With(
+      {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", KB_BUILD_DIR "/bin/keybroker",
+       "--config", File("etc/keybroker.toml"), "backup", "verify", file}));
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("no record of it was kept"));
+}
+
+TEST_F(BackupCommand, TakesANameTwiceAsOnceAndNeverWritesToStandardOutput) {
+  const Json made =
+      Answer(With({"backup", "export", kName, kName, "--type", "ec", "-o", File("safe")}));
+  EXPECT_EQ(made["backups"].size(), 1U);
+  EXPECT_THAT(Misused(With({"backup", "export", kName, "-o", "-"})), HasSubstr("read back"));
+}
+
+TEST_F(BackupCommand, WarnsOfADirectoryThatOthersWriteTo) {
+  ASSERT_EQ(::chmod(File("safe").c_str(), 0777), 0);
+  const auto result = Run(With({"backup", "export", kName, "--type", "ec", "-o", File("safe")}));
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("is writable for others"));
 }
 
 TEST_F(BackupCommand, ChangesNothingWhereTheKeyIsThereOrTheFileIsNotRight) {

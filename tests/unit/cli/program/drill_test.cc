@@ -20,6 +20,8 @@ TEST_F(DrillCommand, ProvesEachBackupOfAFolderAndLeavesNothing) {
   EXPECT_EQ(drill["count"], 2);
   EXPECT_EQ(drill["good_count"], 2);
   EXPECT_EQ(drill["level"], 2);
+  EXPECT_EQ(drill["proved"], true);
+  EXPECT_TRUE(drill["next_due"].is_string());
   EXPECT_THAT(drill["token"].get<std::string>(), HasSubstr("scratch token in memory"));
   EXPECT_THAT(drill["destroyed"].get<std::string>(), HasSubstr("seen to be gone"));
   EXPECT_EQ(Answer({"key", "list"}), keys);
@@ -43,8 +45,21 @@ TEST_F(DrillCommand, SaysWhichFileIsBad) {
   const Json drill = Json::parse(result.out, nullptr, false);
   EXPECT_EQ(drill["good_count"], 2);
   EXPECT_EQ(drill["results"][0]["code"], "truncated");
+  EXPECT_TRUE(drill["next_due"].is_null());
+  EXPECT_THAT(Read("d.html"), HasSubstr("now: not every backup was proved"));
   EXPECT_THAT(Read("d.html"), AllOf(HasSubstr("cut &lt;b&gt;.p12"), Not(HasSubstr("cut <b>"))));
   EXPECT_EQ(Run(With({"drill", file}, "wrong")).status, 15);
+}
+
+TEST_F(DrillCommand, PrintsNoFileNameThatSteersATerminal) {
+  Write("safe/a\n\x1b[2J\xe2\x80\xae\xc2\x9b.p12", "no backup");
+  const auto result = Run(With({"drill", File("safe"), "--report", File("d.html")}));
+  const auto json = Run(With({"--json", "drill", File("safe")}));
+  const std::string all = result.out + result.err + json.out + json.err + Read("d.html");
+  for (const char* raw : {"\x1b", "\xe2\x80\xae", "\xc2\x9b", "a\n"}) {
+    EXPECT_THAT(all, Not(HasSubstr(raw)));
+  }
+  EXPECT_THAT(result.out, HasSubstr("a\\x0a\\x1b[2J\\u{202e}\\u{009b}.p12"));
 }
 
 TEST_F(DrillCommand, ShowsInStatusAndDoctor) {
@@ -85,6 +100,9 @@ TEST_F(DrillCommand, AtLevelOneNeedsNoToken) {
   const Json drill = Answer(With({"drill", file, "--level", "1", "--module", "/nowhere"}));
   EXPECT_EQ(drill["good_count"], 1);
   EXPECT_EQ(drill["destroyed"], "nothing was made");
+  EXPECT_TRUE(drill["next_due"].is_null());
+  EXPECT_THAT(Text(With({"drill", file, "--level", "1"})), HasSubstr("next due: now: this level"));
+  EXPECT_EQ(Run(With({"--json", "drill", file, "--report", "-"})).status, 2);
   EXPECT_THAT(Fails(With({"drill", file, "--module", "/nowhere"})), HasSubstr("/nowhere"));
   EXPECT_EQ(Run(With({"drill", file, "--level", "3"})).status, 2);
 }
