@@ -19,6 +19,12 @@ namespace keybroker::ipc {
 Result<std::filesystem::path> MakeSafeDirectory(const std::filesystem::path& path,
                                                 const std::filesystem::path& jail = {});
 
+// CheckSafeFile proves that what file names is nobody's to choose but root's and this process's
+// user's: no part of its path is a symbolic link, and the file, a regular one, and every directory
+// above it are theirs and safe as with MakeSafeDirectory. So it may be opened by that path again,
+// as often as needed. Denied says what is unsafe and what to do.
+Status CheckSafeFile(const std::filesystem::path& file);
+
 // Ownership is what a directory of ours must have.
 struct Ownership {
   uid_t uid;

@@ -6,7 +6,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +17,7 @@
 #include "keybroker/base/file.h"
 #include "keybroker/base/process.h"
 #include "keybroker/credential/reference.h"
+#include "keybroker/ipc/directory.h"
 
 namespace keybroker::cli {
 namespace {
@@ -76,8 +76,14 @@ std::string Because(const std::string& said, const std::filesystem::path& file) 
   return "it is no reference of keybroker: " + reference.error().detail + " (" + said + ")";
 }
 
-// Use is empty when the reference gives a key that signs.
+// Use is empty when the reference gives a key that signs. Whoever could change what is loaded would
+// have his own code run as the user that this process is.
 std::string Use(const std::filesystem::path& configuration, const std::filesystem::path& file) {
+  for (const auto& loaded : {configuration, file}) {
+    if (const Status safe = ipc::CheckSafeFile(loaded); !safe) {
+      return "left out, nothing was loaded: " + safe.error().detail;
+    }
+  }
   ERR_clear_error();
   if (CONF_modules_load_file(configuration.c_str(), nullptr, 0) != 1) return OpenSslSays();
   const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(file.c_str(), "r"), BIO_free);
@@ -92,12 +98,6 @@ std::string Use(const std::filesystem::path& configuration, const std::filesyste
 bool IsRoot(const std::string& name) {
   const auto user = FindUser(name);
   return user && user->uid == 0;
-}
-
-// The configuration names libraries, which the trying process loads.
-bool IsRoots(const std::filesystem::path& file) {
-  struct stat status {};
-  return ::stat(file.c_str(), &status) == 0 && status.st_uid == 0 && (status.st_mode & 022) == 0;
 }
 
 std::string Plain(std::string_view said) {
@@ -118,24 +118,19 @@ std::string Signer(const policy::Listener& listener) {
 
 }  // namespace
 
-std::vector<TriedFile> TryFiles(const std::filesystem::path& directory,
+std::vector<TriedFile> TryFiles(const std::filesystem::path& wanted,
                                 const policy::Listener& listener,
                                 const std::vector<KeyTarget>& targets) {
   std::vector<TriedFile> all;
-  const auto configuration = directory / "openssl.cnf";
   std::error_code error;
+  const auto directory = std::filesystem::absolute(wanted, error);
+  const auto configuration = directory / "openssl.cnf";
   if (!std::filesystem::exists(configuration, error)) return all;
   for (const KeyTarget& target : targets) {
     TriedFile tried;
     tried.file = directory / ReferenceFileName(target.name, target.type);
     tried.user = Signer(listener);
     if (!std::filesystem::exists(tried.file, error)) continue;
-    if (IsRoot(tried.user) && !IsRoots(configuration)) {
-      tried.text =
-          configuration.string() + " is not root's alone: what it names is not loaded as root";
-      all.push_back(std::move(tried));
-      continue;
-    }
     const auto used = RunAsUser(tried.user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
       return Json{{"text", Use(configuration, tried.file)}};
     });

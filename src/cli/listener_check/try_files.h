@@ -20,8 +20,9 @@ struct TriedFile {
 
 // TryFiles does what a server does with the files that `listener config` wrote to directory: a
 // process that becomes the listener's user reads openssl.cnf, loads each target's reference and
-// signs. It finds what a server's own log often hides. Empty when there is no openssl.cnf (GnuTLS
-// has none).
+// signs. It finds what a server's own log often hides. What root or that user do not have for
+// themselves alone (ipc::CheckSafeFile) is not loaded, and the text says so. Empty when there is no
+// openssl.cnf (GnuTLS has none).
 std::vector<TriedFile> TryFiles(const std::filesystem::path& directory,
                                 const policy::Listener& listener,
                                 const std::vector<KeyTarget>& targets);

@@ -67,6 +67,65 @@ TEST(MakeSafeDirectory, FollowsNoSymbolicLinkInAJail) {
               HasSubstr("is not a directory"));
 }
 
+// SafeFile is a file that is safe; each test spoils one thing.
+class SafeFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(file_.parent_path());
+    test::WriteAll(file_, "x");
+    for (const auto& part : {file_, temp_ / "above", temp_ / "above/directory"}) {
+      ASSERT_EQ(::chmod(part.c_str(), 0755), 0);
+    }
+    ASSERT_TRUE(CheckSafeFile(file_)) << Why();
+  }
+
+  std::string Why() const {
+    const Status safe = CheckSafeFile(file_);
+    return safe ? "safe" : safe.error().detail;
+  }
+
+  const test::TempDir temp_;
+  const std::filesystem::path file_ = temp_ / "above/directory/file";
+};
+
+TEST_F(SafeFile, IsNoneThatOthersCanWrite) {
+  ASSERT_EQ(::chmod(file_.c_str(), 0664), 0);
+  EXPECT_THAT(Why(), HasSubstr("directory/file is writable by others"));
+}
+
+TEST_F(SafeFile, LiesInNoDirectoryThatOthersCanWrite) {
+  ASSERT_EQ(::chmod((temp_ / "above").c_str(), 0775), 0);
+  EXPECT_THAT(Why(), HasSubstr("above is writable by others than its owner"));
+  ASSERT_EQ(::chmod((temp_ / "above").c_str(), 0755), 0);
+  ASSERT_EQ(::chmod((temp_ / "above/directory").c_str(), 01777), 0);
+  EXPECT_THAT(Why(), HasSubstr("above/directory is writable by others than its owner"));
+}
+
+TEST_F(SafeFile, HasNoSymbolicLinkInItsPath) {
+  const auto real = temp_ / "real";
+  std::filesystem::rename(temp_ / "above", real);
+  std::filesystem::create_directory_symlink(real, temp_ / "above");
+  EXPECT_THAT(Why(), HasSubstr("above is a symbolic link or no directory"));
+  EXPECT_TRUE(CheckSafeFile(real / "directory/file"));
+  std::filesystem::create_symlink(real / "directory/file", real / "directory/link");
+  EXPECT_FALSE(CheckSafeFile(real / "directory/link"));
+  EXPECT_FALSE(CheckSafeFile(temp_ / "above/../real/directory/file")) << "a link all the same";
+}
+
+TEST_F(SafeFile, IsThere) {
+  std::filesystem::remove(file_);
+  EXPECT_THAT(Why(), HasSubstr("No such file"));
+}
+
+TEST_F(SafeFile, IsNoStrangersAndNorIsADirectoryAbove) {
+  if (::geteuid() != 0) GTEST_SKIP() << "NOT TESTED: giving a file away needs root";
+  ASSERT_EQ(::chown(file_.c_str(), kOther, kOther), 0);
+  EXPECT_THAT(Why(), HasSubstr("directory/file belongs to uid 64002"));
+  ASSERT_EQ(::chown(file_.c_str(), 0, 0), 0);
+  ASSERT_EQ(::chown((temp_ / "above").c_str(), kOther, kOther), 0);
+  EXPECT_THAT(Why(), HasSubstr("above belongs to uid 64002"));
+}
+
 TEST(EnsureDirectory, MakesAMissingOneWithItsParents) {
   const test::TempDir temp;
   const auto path = temp / "a/b/c";

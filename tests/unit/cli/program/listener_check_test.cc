@@ -180,6 +180,23 @@ TEST_F(ListenerCheck, TriesTheServersFilesAsTheServerDoes) {
   EXPECT_THAT(json["files"][0]["text"].get<std::string>(), HasSubstr("no reference of keybroker"));
 }
 
+// Its configuration names code: nobody else may choose what runs as the listener's user.
+TEST_F(ListenerCheck, LoadsNothingThatOthersCanExchange) {
+  const std::string directory = File("files");
+  ASSERT_EQ(Run({"listener", "config", "https", "--for", "nginx", "--write", directory}).status, 0);
+  const auto said = [&] {
+    const Json json = Check(ClosedPort(), 1, {"--files", directory, "--type", "rsa"});
+    return json["files"].size() == 1 ? json["files"][0]["text"].get<std::string>() : json.dump();
+  };
+  std::filesystem::permissions(directory, std::filesystem::perms(0777));
+  EXPECT_THAT(said(), AllOf(HasSubstr("left out, nothing was loaded"), HasSubstr("chmod go-w")));
+  std::filesystem::permissions(directory, std::filesystem::perms(0755));
+  EXPECT_THAT(said(), HasSubstr("broker away")) << "loaded";
+  std::filesystem::rename(directory + "/openssl.cnf", File("elsewhere.cnf"));
+  std::filesystem::create_symlink(File("elsewhere.cnf"), directory + "/openssl.cnf");
+  EXPECT_THAT(said(), AllOf(HasSubstr("left out, nothing was loaded"), HasSubstr("real path")));
+}
+
 TEST_F(ListenerCheck, SaysThatThePeerIsSilent) {
   const Json json = PeerSays([](const Peer& peer) { peer.AwaitEnd(); }, {"--timeout", "1"});
   EXPECT_EQ(Findings(json), Words({"silent"}));
