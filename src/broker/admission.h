@@ -28,8 +28,8 @@ struct Parked {
 // LineOf is the listener that a parked request came to.
 const void* LineOf(const Parked& request);
 
-// Admission bounds how many workers one token may occupy, so that a token that hangs leaves some
-// for the others. What does not get in is parked, not refused, and gets in by turns of the
+// Admission bounds how many workers one token may occupy (PlacesAtEach), so that tokens that hang
+// leave the others theirs. What does not get in is parked, not refused, and gets in by turns of the
 // listeners. Nobody passes those who wait: a place that is given back goes to one of them.
 class Admission {
  public:

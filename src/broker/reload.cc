@@ -43,6 +43,7 @@ Result<std::string> Server::Reload() {
 
 Result<std::string> Server::ReloadConfiguration() {
   KB_ASSIGN(Configuration configuration, LoadConfiguration(settings_, broker_));
+  KB_TRY(HaveWorkersFor(configuration.tokens.size()));
   KB_ASSIGN(std::vector<BoundEndpoint> sockets, binder_->Bind(configuration));
   // Nothing fails from here on.
   std::vector<std::unique_ptr<TokenWatch>> removed;

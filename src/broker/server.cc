@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "broker/clock.h"
 #include "broker/expire.h"
+#include "broker/places.h"
 #include "broker/status.h"
 #include "keybroker/base/log.h"
 
@@ -41,16 +43,29 @@ keybroker::Status Server::Open() {
   const uint64_t until = MonotonicMs() + std::min(budget, kLongestWaitMs);
   for (const auto& watch : watches_) watch->AwaitRefresh(1, until);
   Publish();
-  for (unsigned i = 0; i < settings_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(
-        WorkerShare{settings_, *events_, snapshots_, *auditor_, limiter_, stopping_}));
-    threads_.emplace_back([worker = workers_.back().get()] { worker->Run(); });
-  }
+  KB_TRY(HaveWorkersFor(configuration_.tokens.size()));
   AddSockets(std::move(first_sockets_));
   KB_ASSIGN(admin_, AdminServer::Start(std::move(admin_socket_), settings_,
                                        [this](const auto& request) { return Answer(request); }));
   house_ = std::thread([this] { KeepHouse(); });
   LogWarnings();
+  return {};
+}
+
+// HaveWorkersFor starts what is missing. Those of a token that went stay: idle, they cost nothing.
+keybroker::Status Server::HaveWorkersFor(size_t tokens) {
+  const unsigned wanted = WorkersFor(settings_.workers, tokens);
+  try {
+    threads_.reserve(wanted);
+    while (threads_.size() < wanted) {
+      auto worker = std::make_unique<Worker>(
+          WorkerShare{settings_, *events_, snapshots_, *auditor_, limiter_, stopping_});
+      threads_.emplace_back([own = std::move(worker)] { own->Run(); });
+    }
+  } catch (const std::exception& problem) {
+    return Fail(Unavailable("cannot start the " + std::to_string(wanted) +
+                            " threads that the tokens need: " + problem.what()));
+  }
   return {};
 }
 
@@ -133,9 +148,8 @@ void Server::SetTokens(const std::vector<std::string>& names,
     if (watch != nullptr) removed.push_back(std::move(watch));
   }
   watches_ = std::move(watches);
-  // With several tokens none may take the last worker; with one there is nobody to keep it for.
-  const unsigned limit = watches_.size() < 2 ? 0 : std::max(1U, settings_.workers - 1);
-  for (const auto& watch : watches_) watch->gate().admission().SetLimit(limit);
+  const unsigned places = PlacesAtEach(settings_.workers, watches_.size());
+  for (const auto& watch : watches_) watch->gate().admission().SetLimit(places);
 }
 
 void Server::Expire(const std::vector<Parked>& requests, std::string_view result) {

@@ -62,6 +62,7 @@ class Server {
   explicit Server(Prepared prepared);
 
   keybroker::Status Open();
+  keybroker::Status HaveWorkersFor(size_t tokens);
   void Publish();
   void LogWarnings() const;
   void SetTokens(const std::vector<std::string>& names,
@@ -98,8 +99,7 @@ class Server {
   std::map<std::string, std::shared_ptr<ListenerState>> listeners_;
   std::vector<std::unique_ptr<TokenWatch>> watches_;
 
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_;  // the workers; more of them under reload_mutex_
   std::unique_ptr<AdminServer> admin_;
 
   std::mutex house_mutex_;

@@ -45,7 +45,9 @@ token_user = "keybroker-token"
 admin_group = ""
 
 [broker]
-# Threads that carry requests to the tokens, 1 to 64. More than the tokens have sessions is no gain.
+# Threads that carry requests to the token, 1 to 64. More than the token has sessions is no gain. With
+# several tokens each has one fewer for itself (but one at least), and all have one more in common: a
+# token that hangs takes none of the others'.
 workers = 4
 
 # Connections per listener, 1 to 65536. A further one is closed at once. Warning: each takes one of

@@ -36,7 +36,7 @@ struct Settings {
   std::string admin_group;  // may use the admin socket beside root; empty: root only
 
   // [broker]
-  unsigned workers = 4;                                // threads that carry requests through
+  unsigned workers = 4;                                // threads that carry a token's requests
   unsigned max_connections = 1024;                     // per listener
   std::chrono::milliseconds request_deadline{10000};   // cap on a request's own deadline
   std::chrono::milliseconds unavailable_budget{1000};  // waiting for a tokenhost, per outage

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -9,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "broker/places.h"
 #include "support/broker_fixture.h"
 
 namespace keybroker {
@@ -107,9 +109,9 @@ TEST_F(Fairness, HoldsForRequestsThatWaitForATokenWithALimit) {
   AddToken("other").Start();
   Start();
   BrokerClient patient = ClientOf("patient");
-  Flood(kWorkers - 1);  // every worker but one, which parks the rest
+  Flood(kWorkers - 1);  // all its places; the rest is parked
   ASSERT_TRUE(patient.SendSign(patient_, CKM_ECDSA, Digest32()));
-  // The one worker that is left has dealt with it when it answers what came later.
+  // It was dealt with before what comes later is.
   ClientOf("patient");
   token_->Release();
   EXPECT_EQ(patient.ReadOutcome().signature.size(), 64U);
@@ -130,13 +132,96 @@ TEST_F(Fairness, HoldsNoRequestForOneTokenBehindTheQueueOfAnother) {
     ASSERT_TRUE(client.SendSign(EcKey("", 3).ref(), CKM_ECDSA, Digest32()));
   }
   ASSERT_TRUE(other.AwaitSigns(2));
-  Flood(1);  // the worker that is left; the first token answers nothing from here on
+  Flood(kWorkers - 1);  // the first token answers nothing from here on
   other.Release();
   for (auto& client : patient) EXPECT_EQ(client.ReadOutcome().signature.size(), 64U);
   EXPECT_LE(token_->signs(), kWorkers - 1);
   Note(true);  // nobody waits for it in this test
   token_->Release();
   ExpectAllAnswered();
+}
+
+// HungTokens are three tokens, of which any two may hang.
+class HungTokens : public Fairness {
+ protected:
+  void SetUp() override {
+    Fairness::SetUp();
+    for (uint8_t i = 0; i < 2; ++i) {
+      const std::string name = "hung" + std::to_string(i);
+      hung_[i] = &AddToken(name);
+      hung_[i]->SetKeys({EcKey(name + ".example.test", static_cast<uint8_t>(3 + i))});
+      hung_[i]->Start();
+    }
+    WriteListener("greedy", Bind("hung0.example.test") + Bind("hung1.example.test"));
+    Note(true);  // nobody counts turns in these tests
+  }
+
+  // Hang lets both hold all they can get.
+  void Hang() {
+    for (uint8_t i = 0; i < 2; ++i) {
+      hung_[i]->Hold();
+      for (size_t j = 0; j < 2 * kWorkers; ++j) {
+        stuck_.push_back(ClientOf("greedy"));
+        const auto key = EcKey("", static_cast<uint8_t>(3 + i)).ref();
+        ASSERT_TRUE(stuck_.back().SendSign(key, CKM_ECDSA, Digest32()));
+      }
+      ASSERT_TRUE(hung_[i]->AwaitSigns(kWorkers - 1));
+    }
+  }
+
+  // ExpectTheOtherSigns, with all of its places, and that who is new is greeted meanwhile.
+  void ExpectTheOtherSigns() {
+    token_->Hold();
+    std::vector<BrokerClient> clients(kWorkers - 1);
+    for (auto& client : clients) {
+      client = ClientOf("patient");
+      ASSERT_TRUE(client.SendSign(patient_, CKM_ECDSA, Digest32()));
+    }
+    ASSERT_TRUE(token_->AwaitSigns(kWorkers - 1));
+    ClientOf("patient");
+    token_->Release();
+    for (auto& client : clients) EXPECT_EQ(client.ReadOutcome().signature.size(), 64U);
+  }
+
+  void Recover() {
+    for (auto* token : hung_) token->Release();
+    for (auto& client : stuck_) EXPECT_EQ(client.ReadOutcome().signature.size(), 64U);
+  }
+
+  std::array<test::FakeTokenhost*, 2> hung_{};
+  std::vector<BrokerClient> stuck_;
+};
+
+TEST_F(HungTokens, TakeNoWorkerOfTheOthers) {
+  Start();
+  Hang();
+  ExpectTheOtherSigns();
+  Recover();
+}
+
+TEST_F(HungTokens, TakeNoneAlsoWhenTheyCameWithAReload) {
+  for (const char* name : {"hung0", "hung1"}) {
+    std::filesystem::rename(dir_ / ("tokens.d/" + std::string(name) + ".toml"), dir_ / name);
+  }
+  Start();
+  for (const char* name : {"hung0", "hung1"}) {
+    std::filesystem::rename(dir_ / name, dir_ / ("tokens.d/" + std::string(name) + ".toml"));
+  }
+  ASSERT_TRUE(server_->Reload());
+  Hang();
+  ExpectTheOtherSigns();
+  Recover();
+}
+
+TEST(Places, AreFewerWhereTheTokenhostsTakeNoMoreConnections) {
+  EXPECT_EQ(broker::WorkersFor(4, 1), 4U);
+  EXPECT_EQ(broker::PlacesAtEach(1, 2), 1U);
+  EXPECT_EQ(broker::WorkersFor(1, 2), 3U);
+  for (size_t tokens = 2; tokens < broker::kMostWorkers; ++tokens) {
+    const unsigned workers = broker::WorkersFor(64, tokens);
+    EXPECT_LE(workers, broker::kMostWorkers);
+    EXPECT_EQ(workers, tokens * broker::PlacesAtEach(64, tokens) + 1);
+  }
 }
 
 // RemovedToken is a second token whose configuration goes while it has requests.
