@@ -17,16 +17,22 @@ class Reader {
  public:
   Reader(int fd, Scanner* scanner) : fd_(fd), scanner_(scanner) {}
 
-  // ReadUntil goes on to the end of the file, or to the record with this number.
+  // ReadUntil goes on to the end that the file has now, or to the record with this number: however
+  // fast it grows meanwhile, this ends.
   Status ReadUntil(uint64_t sequence) {
+    struct stat info {};
+    if (::fstat(fd_, &info) != 0) return Fail(SystemError("fstat of the audit log", errno));
     for (;;) {
       KB_TRY(TakeLines(sequence));
-      if (scanner_->scan().highest >= sequence) return {};
+      if (scanner_->scan().highest >= sequence || read_ >= info.st_size) return {};
       char bytes[65536];
-      const ssize_t n = ::read(fd_, bytes, sizeof bytes);
+      const off_t left = info.st_size - read_;
+      const ssize_t n =
+          ::read(fd_, bytes, static_cast<size_t>(std::min<off_t>(sizeof bytes, left)));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return Fail(SystemError("cannot read the audit log", errno));
       if (n == 0) return {};
+      read_ += n;
       pending_.append(bytes, static_cast<size_t>(n));
     }
   }
@@ -61,17 +67,29 @@ class Reader {
   }
 
   int fd_;
+  off_t read_ = 0;
   Scanner* scanner_;
   std::string pending_;
   bool skipping_ = false;
 };
 
+Error CannotOpen(const std::filesystem::path& path, int error) {
+  if (error == ENOENT) return NotFound("there is no audit log at " + path.string());
+  if (error == EACCES) return Denied("permission denied: the audit log " + path.string());
+  // As for the writer, who follows none either.
+  if (error == ELOOP) {
+    return Malformed(path.string() + " is a symbolic link: name the audit log itself");
+  }
+  return SystemError("cannot open the audit log " + path.string(), error);
+}
+
 Result<UniqueFd> OpenToRead(const std::filesystem::path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (fd) return fd;
-  if (errno == ENOENT) return Fail(NotFound("there is no audit log at " + path.string()));
-  if (errno == EACCES) return Fail(Denied("permission denied: the audit log " + path.string()));
-  return Fail(SystemError("cannot open the audit log " + path.string(), errno));
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  if (!fd) return Fail(CannotOpen(path, errno));
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return Fail(SystemError("fstat " + path.string(), errno));
+  if (!S_ISREG(info.st_mode)) return Fail(Malformed(path.string() + " is not a regular file"));
+  return fd;
 }
 
 // WriterAtWork tells whether some process holds the writer's lock (proc(5), /proc/locks); true when
@@ -100,7 +118,8 @@ Result<std::optional<Head>> ReadBoth(int log, const std::filesystem::path& file,
   std::optional<Head> head;
   for (int i = 0; i < kTries; ++i) {
     const bool writer = WriterAtWork(log);  // when there is none, what is read next is final
-    const UniqueFd fd(::open(HeadPath(file).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const UniqueFd fd(
+        ::open(HeadPath(file).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     head = fd ? ReadHead(fd.get()) : std::nullopt;
     if (!head) break;
     const uint64_t more = reader->InsideLine() ? scan.highest + 1 : 0;

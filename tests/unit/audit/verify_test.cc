@@ -32,6 +32,17 @@ TEST_F(Verifying, AcceptsAnUntouchedChain) {
   EXPECT_EQ(report->last_time, Parsed(lines_[8]).time);
 }
 
+TEST_F(Verifying, ReadsARegularFileOnly) {
+  std::filesystem::remove(file_);
+  std::filesystem::create_symlink("/dev/zero", file_);
+  auto report = Verify(file_);  // it would never end
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().detail, ::testing::HasSubstr("is a symbolic link"));
+  report = Verify("/dev/zero");
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().detail, ::testing::HasSubstr("is not a regular file"));
+}
+
 TEST_F(Verifying, FindsAChangedRecord) {
   lines_[4] = Replaced(lines_[4], "\"uid\":33", "\"uid\":0");
   SetLines(lines_);
