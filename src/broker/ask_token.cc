@@ -36,8 +36,10 @@ Attempt Read(TokenLink& link, const wire::Frame& reply, size_t signature_size) {
     link.Close();
     return {std::nullopt, TokenGate::Loss::kConnection, true};
   }
-  if (failure->code == ErrorCode::kUnavailable)
+  if (failure->code == ErrorCode::kUnavailable) {
+    if (failure->rv == wire::kDeadlinePassed) return {TokenAnswer(kAway), {}, true};
     return {std::nullopt, TokenGate::Loss::kToken, false};
+  }
   return {TokenAnswer(*failure), {}, true};
 }
 
@@ -89,6 +91,8 @@ TokenAnswer AskToken(TokenLink& link, const wire::SignRequest& request, uint64_t
       was_connected = false;
       continue;
     }
+    // That its own time is over says nothing of the token: whether that is away, its watch sees.
+    if (MonotonicMs() >= deadline_ms) return kAway;
     const uint64_t outage_ends =
         gate.NoteLoss(attempt.loss, attempt.loss == TokenGate::Loss::kToken
                                         ? "its tokenhost says that the token is unavailable"

@@ -9,8 +9,8 @@
 
 namespace keybroker::broker {
 
-// LogLimiter writes what peers can provoke: at most kLines lines a second, and then how many were
-// left out, so that nobody can fill the disk by sending nonsense. Thread-safe.
+// LogLimiter writes what peers, or a token, can provoke: at most kLines lines a second, and then
+// how many were left out, so that nobody can fill the disk by sending nonsense. Thread-safe.
 class LogLimiter {
  public:
   static constexpr unsigned kLines = 10;

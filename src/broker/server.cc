@@ -187,6 +187,8 @@ void Server::KeepHouse() {
     house_wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_.load(); });
     auditor_->Tick();
     limiter_.Tick();
+    std::lock_guard state(state_mutex_);
+    for (const auto& watch : watches_) watch->gate().lines().Tick();
   }
 }
 

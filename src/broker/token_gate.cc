@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "broker/clock.h"
-#include "keybroker/base/log.h"
 
 namespace keybroker::broker {
 
@@ -22,9 +21,10 @@ uint64_t TokenGate::NoteLoss(Loss loss, std::string_view why) {
     since = away_since_ms_;
   }
   if (begins) {
-    Log(LogLevel::kWarning, "token " + name_ + " is away: " + std::string(why) +
-                                "; requests for its keys wait up to " + std::to_string(budget_ms_) +
-                                " ms, then fail until it is back");
+    lines_.Write(LogLevel::kWarning, "token " + name_ + " is away: " + std::string(why) +
+                                         "; requests for its keys wait up to " +
+                                         std::to_string(budget_ms_) +
+                                         " ms, then fail until it is back");
     Wake();
   }
   return since + budget_ms_;
@@ -39,7 +39,8 @@ void TokenGate::End() {
     lasted = MonotonicMs() - away_since_ms_;
   }
   ended_.notify_all();
-  Log(LogLevel::kNotice, "token " + name_ + " is back after " + std::to_string(lasted) + " ms");
+  lines_.Write(LogLevel::kNotice,
+               "token " + name_ + " is back after " + std::to_string(lasted) + " ms");
 }
 
 void TokenGate::NoteConnected() {

@@ -14,6 +14,7 @@
 
 #include "broker/admission.h"
 #include "broker/catalogue.h"
+#include "broker/log_limiter.h"
 #include "keybroker/base/guarded.h"
 #include "keybroker/wire/token_admin.h"
 
@@ -73,6 +74,10 @@ class TokenGate {
 
   Admission& admission() { return admission_; }
 
+  // lines is where what happens to this token is logged: a token that comes and goes is not to fill
+  // the disk, nor to hide what is said of others. Its owner ticks it.
+  LogLimiter& lines() { return lines_; }
+
   // catalogue is the last one received; null before the first.
   std::shared_ptr<const TokenCatalogue> catalogue() const;
   void SetCatalogue(std::shared_ptr<const TokenCatalogue> catalogue);
@@ -101,6 +106,7 @@ class TokenGate {
   Loss loss_ = Loss::kConnection;
 
   Admission admission_;
+  LogLimiter lines_;
   std::atomic<uint64_t> generation_{0};
   Guarded<std::shared_ptr<const TokenCatalogue>> catalogue_;
   Guarded<std::function<void()>> wake_;

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "broker/clock.h"
-#include "keybroker/base/log.h"
 #include "keybroker/wire/catalogue.h"
 #include "keybroker/wire/token_admin.h"
 
@@ -180,9 +179,10 @@ void TokenWatch::Learn(TokenReport report) {
   const TokenReport before = gate_->report();
   if (!before.known || before.state != report.state || before.detail != report.detail) {
     const bool well = report.state == wire::TokenState::kReady;
-    Log(well ? LogLevel::kNotice : LogLevel::kWarning,
-        "token " + gate_->name() + " is " + std::string(wire::TokenStateName(report.state)) +
-            (report.detail.empty() ? "" : ": " + report.detail));
+    gate_->lines().Write(well ? LogLevel::kNotice : LogLevel::kWarning,
+                         "token " + gate_->name() + " is " +
+                             std::string(wire::TokenStateName(report.state)) +
+                             (report.detail.empty() ? "" : ": " + report.detail));
   }
   gate_->SetReport(std::move(report));
 }

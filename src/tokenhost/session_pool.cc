@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "keybroker/base/log.h"
+#include "keybroker/wire/sign.h"
 
 namespace keybroker::tokenhost {
 namespace {
@@ -38,7 +39,8 @@ Result<SessionPool::Lease> SessionPool::Borrow(const SessionSource& source,
     std::unique_lock lock(mutex_);
     const auto free = [&] { return drained_ || lent_ < limit_; };
     if (!returned_.wait_until(lock, deadline, free)) {
-      return Fail(Unavailable("all " + std::to_string(limit_) + " sessions are busy"));
+      return Fail(Unavailable("all " + std::to_string(limit_) + " sessions are busy",
+                              wire::kDeadlinePassed));
     }
     if (drained_) return Fail(Closed());
     ++lent_;

@@ -52,8 +52,8 @@ class SessionPool {
     std::unique_ptr<token::Session> session_;
   };
 
-  // Borrow gives a session of the source's epoch. Unavailable: none came free until the deadline,
-  // or the pool is drained (CKR_SESSION_CLOSED).
+  // Borrow gives a session of the source's epoch. Unavailable: none came free until the deadline
+  // (wire::kDeadlinePassed), or the pool is drained (CKR_SESSION_CLOSED).
   Result<Lease> Borrow(const SessionSource& source, Clock::time_point deadline);
 
   // Drain lends no session any more until Refill, waits for those that are lent and closes them

@@ -48,7 +48,7 @@ Result<std::vector<uint8_t>> Signer::Sign(const wire::SignRequest& request) {
     const SignVerdict verdict = CheckSign(*key, request);
     if (verdict.rv != CKR_OK) return Fail(Malformed("outside the closed set", verdict.rv));
     if (Clock::now() >= deadline) {
-      return Fail(Unavailable("the deadline passed", CKR_FUNCTION_CANCELED));
+      return Fail(Unavailable("the deadline passed", wire::kDeadlinePassed));
     }
     auto signature = SignOnce(standing, *key, request, verdict.pss, deadline);
     if (signature) return signature;

@@ -20,9 +20,9 @@ class Signer {
       : keeper_(keeper), board_(board), pool_(pool), watchdog_(watchdog) {}
 
   // Sign gives a signature of cryptoki::SignatureSize bytes. Unavailable with
-  // CKR_TOKEN_NOT_PRESENT: the token is not ready. NotFound: no such key. Malformed: outside the
-  // closed set. TokenFailed: the token's CK_RV. Waits no longer than the request's deadline or the
-  // hang limit, whichever ends first.
+  // CKR_TOKEN_NOT_PRESENT: the token is not ready; with wire::kDeadlinePassed: so it has. NotFound:
+  // no such key. Malformed: outside the closed set. TokenFailed: the token's CK_RV. Waits no longer
+  // than the request's deadline or the hang limit, whichever ends first.
   Result<std::vector<uint8_t>> Sign(const wire::SignRequest& request);
 
  private:

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "keybroker/base/error.h"
+#include "keybroker/cryptoki/cryptoki.h"
 #include "keybroker/wire/buffer.h"
 #include "keybroker/wire/catalogue.h"
 
@@ -44,6 +45,10 @@ struct Failure {
   ErrorCode code;
   uint32_t rv;
 };
+
+// kDeadlinePassed is the CK_RV of a tokenhost's Failure (unavailable) for a request whose own time
+// is over, waiting for a session or before: it says nothing of the token.
+inline constexpr uint32_t kDeadlinePassed = CKR_FUNCTION_CANCELED;
 void Encode(const Failure& message, Writer& body);
 std::optional<Failure> DecodeFailure(Bytes body);
 

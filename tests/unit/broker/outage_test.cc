@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "broker/clock.h"
+#include "broker/token_gate.h"
 #include "support/broker_fixture.h"
 
 namespace keybroker {
@@ -175,6 +176,60 @@ TEST_F(Outage, OfTheTokenItselfIsWaitedForToo) {
   BrokerClient client = ClientOf("https");
   EXPECT_EQ(SignOnce(client).signature.size(), 64U);
   EXPECT_EQ(asked.load(), 3);
+}
+
+// Answering gives a tokenhost's Failure, counted, in the place of a signature.
+test::FakeTokenhost::OnSign Answering(wire::Failure failure, std::atomic<int>* asked) {
+  return [=](const wire::Header& header, const wire::SignRequest&) {
+    asked->fetch_add(1);
+    std::vector<uint8_t> message(64);
+    wire::FrameWriter frame(message,
+                            {wire::MessageType::kFailure, header.version, header.request_id});
+    wire::Encode(failure, frame.body());
+    message.resize(frame.Finish());
+    return std::optional(message);
+  };
+}
+
+TEST_F(Outage, IsNotWhatARequestMeansWhoseOwnTimeIsOver) {
+  Set("broker", "unavailable_budget_ms = 30000");
+  std::atomic<int> asked{0};
+  token_->SetOnSign(Answering({ErrorCode::kUnavailable, wire::kDeadlinePassed}, &asked));
+  Start();
+  testing::internal::CaptureStderr();
+  BrokerClient client = ClientOf("https");
+  const Outcome outcome = SignOnce(client, MonotonicMs() + 5000);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  ASSERT_TRUE(outcome.failure);
+  EXPECT_EQ(outcome.failure->code, ErrorCode::kUnavailable);
+  EXPECT_EQ(asked.load(), 1);
+}
+
+TEST_F(Outage, IsNotWhatTheBrokerSeesOnlyAfterTheRequestsDeadline) {
+  Set("broker", "unavailable_budget_ms = 30000");
+  Start();
+  const uint64_t deadline = MonotonicMs() + 300;
+  token_->SetOnSign([=](const wire::Header&, const wire::SignRequest&) {
+    Eventually([=] { return MonotonicMs() > deadline; });
+    return std::optional(std::vector<uint8_t>());  // the connection ends, each time
+  });
+  testing::internal::CaptureStderr();
+  BrokerClient client = ClientOf("https");
+  EXPECT_TRUE(SignOnce(client, deadline).failure);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(TokenGate, LogsATokenThatComesAndGoesAFewTimesASecond) {
+  broker::TokenGate gate("soft", "/nowhere", 1000);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) {
+    gate.NoteLoss(broker::TokenGate::Loss::kToken, "it is tired");
+    gate.NoteWorking();
+  }
+  gate.lines().Tick();
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), broker::LogLimiter::kLines + 1);
+  EXPECT_THAT(said, testing::HasSubstr("1990 more lines like these were left out"));
 }
 
 TEST_F(Outage, OfOneHungTokenLeavesAWorkerForTheOthers) {

@@ -165,6 +165,7 @@ TEST(Tokenhost, DoesNotAskTheTokenAfterTheDeadline) {
   const auto failure = FailureOf(served.broker->Sign(late));
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->code, ErrorCode::kUnavailable);
+  EXPECT_EQ(failure->rv, wire::kDeadlinePassed);
   EXPECT_EQ(served.host.Calls("C_Sign"), 0);
   EXPECT_EQ(served.host.Stop(), 0);
 }

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "keybroker/wire/sign.h"
 #include "tokenhost/line_budget.h"
 #include "tokenhost/peer_rights.h"
 #include "tokenhost/recovery.h"
+#include "tokenhost/session_pool.h"
 
 namespace keybroker::tokenhost {
 namespace {
@@ -12,6 +14,15 @@ using wire::MessageType;
 constexpr uid_t kBroker = 101;
 constexpr uid_t kToken = 102;
 constexpr PeerRights kRights{kBroker, kToken};
+
+TEST(SessionPool, SaysThatTheDeadlinePassedWhenAllSessionsWereBusy) {
+  Watchdog watchdog("token", std::chrono::seconds(60));
+  SessionPool pool(0, watchdog);
+  const auto lease = pool.Borrow(SessionSource{}, SessionPool::Clock::now());
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(lease.error().rv, wire::kDeadlinePassed) << "or the broker takes the token for away";
+}
 
 TEST(PeerRights, LetOnlyTheBrokerAskForSignatures) {
   for (const auto type :
