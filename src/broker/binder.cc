@@ -11,15 +11,32 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace keybroker::broker {
 namespace {
 
-// A message of the binder is one letter and a text: 's' and the path of the socket that comes with
-// it, 'o' at the end of a success, 'e' and what went wrong.
+// The broker asks with the digest of the endpoints that it read. A message of the binder is one
+// letter and a text: 's' and the path of the socket that comes with it, 'o' at the end of a
+// success, 'e' and what went wrong.
 constexpr size_t kMaxText = 8192;
+using Digest = size_t;
+
+// DigestOf is the same in both processes, which are one program, when all endpoints are.
+Digest DigestOf(const std::vector<Endpoint>& endpoints) {
+  std::string text;
+  for (const Endpoint& one : endpoints) {
+    for (const std::string& part :
+         {one.listener, one.path.native(), one.jail.native(), std::to_string(one.owner),
+          std::to_string(one.group), std::to_string(one.mode)}) {
+      text.append(part).push_back('\0');
+    }
+  }
+  return std::hash<std::string>()(text);
+}
 
 bool SendPart(int socket, char letter, std::string_view text, int fd = -1) {
   iovec parts[2] = {{&letter, 1},
@@ -113,12 +130,12 @@ void Binder::Serve(UniqueFd socket) {
   ::prctl(PR_SET_NAME, "keybrokerd-bind");
   // It ends when the broker does, not when a terminal's ^C reaches the whole group.
   for (const int ignored : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) ::signal(ignored, SIG_IGN);
-  char request = 0;
+  Digest read_by_broker = 0;
   for (;;) {
-    const ssize_t size = ::recv(3, &request, 1, 0);
+    const ssize_t size = ::recv(3, &read_by_broker, sizeof read_by_broker, 0);
     if (size < 0 && errno == EINTR) continue;
-    if (size != 1) ::_exit(0);
-    auto bound = Rebind();
+    if (size != sizeof read_by_broker) ::_exit(0);
+    auto bound = Rebind(read_by_broker);
     if (!bound) {
       SendPart(3, 'e', bound.error().detail);
       continue;
@@ -130,16 +147,23 @@ void Binder::Serve(UniqueFd socket) {
   }
 }
 
-Result<std::vector<BoundEndpoint>> Binder::Rebind() {
+Result<std::vector<BoundEndpoint>> Binder::Rebind(size_t read_by_broker) {
   KB_ASSIGN(const config::Settings settings, config::LoadSettings(settings_.file));
   KB_ASSIGN(const Configuration configuration, LoadConfiguration(settings, broker_));
-  return endpoints_.Reconcile(WantedEndpoints(configuration, activated_));
+  const std::vector<Endpoint> wanted = WantedEndpoints(configuration, activated_);
+  // Nothing may be bound yet: the broker would drop a socket that it did not read of, whose name
+  // stays, and which this process would never bind again.
+  if (DigestOf(wanted) != read_by_broker) {
+    return Fail(Conflict("a listener's file was changed while the files were read; reload again"));
+  }
+  return endpoints_.Reconcile(wanted);
 }
 
 Result<std::vector<BoundEndpoint>> Binder::Bind(const Configuration& configuration) {
   const std::vector<Endpoint> wanted = WantedEndpoints(configuration, activated_);
   if (!process_) return endpoints_.Reconcile(wanted);
-  if (::send(process_.get(), "r", 1, MSG_NOSIGNAL) != 1) {
+  const Digest digest = DigestOf(wanted);
+  if (::send(process_.get(), &digest, sizeof digest, MSG_NOSIGNAL) != sizeof digest) {
     return Fail(
         Unavailable("the process that binds sockets for the broker has ended; restart the "
                     "broker to change listeners' sockets"));
@@ -150,7 +174,6 @@ Result<std::vector<BoundEndpoint>> Binder::Bind(const Configuration& configurati
     if (part.letter == 'e') return Fail(Malformed(part.text));
     if (part.letter == 'o') return bound;
     const Endpoint* endpoint = FindByPath(wanted, part.text);
-    // A file that changed between its two readings: the next reload sees it.
     if (endpoint != nullptr && part.fd) bound.push_back({*endpoint, std::move(part.fd)});
   }
 }

@@ -20,7 +20,9 @@ std::vector<Endpoint> WantedEndpoints(const Configuration& configuration,
 
 // Binder makes listening sockets for the broker, also after the broker has given up root. Started
 // as root it lives on as a small process of its own, which reads the configuration itself and binds
-// only what that says: the broker can ask it for nothing but "once more". It ends with the broker.
+// only what that says: the broker can ask it for nothing but "once more", and says by a digest what
+// it read itself, so that nothing is bound of which the two read otherwise. It ends with the
+// broker.
 class Binder {
  public:
   // Binder binds in this process. broker owns the sockets of listeners whose files name no owner.
@@ -34,12 +36,13 @@ class Binder {
   Status Separate();
 
   // Bind makes the sockets of configuration that are not there yet and removes the names of those
-  // that are no longer wanted. On failure nothing has changed. Not thread-safe.
+  // that are no longer wanted. On failure, such as a file that was changed since configuration was
+  // read, nothing has changed. Not thread-safe.
   Result<std::vector<BoundEndpoint>> Bind(const Configuration& configuration);
 
  private:
   [[noreturn]] void Serve(UniqueFd socket);
-  Result<std::vector<BoundEndpoint>> Rebind();
+  Result<std::vector<BoundEndpoint>> Rebind(size_t read_by_broker);
 
   config::Settings settings_;
   User broker_;
