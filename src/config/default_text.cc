@@ -70,13 +70,16 @@ unavailable_budget_ms = 1000
 signatures = "each"
 
 # What happens to signatures while the audit log cannot be written, for instance on a full disk.
-# "refuse": none without a record. "continue": TLS goes on, with a warning in the broker's log.
-# Warning: with "continue" a full disk hides what was signed.
+# "refuse": none without a record, for any listener. "continue": TLS goes on, with a warning in the
+# broker's log. Warning: with "continue" a full disk hides what was signed.
 on_failure = "refuse"
 
 # How many MiB the broker's audit log grows to, 0 to 1000, before it is moved to audit.log.TIME and a
 # new one begins that names it; 0: it grows for ever. Nothing deletes the older ones: `keybroker audit
-# verify` checks all that are there, so move them away when they are kept elsewhere.
+# verify` checks all that are there, so move them away when they are kept elsewhere. Warning: a
+# permitted listener that signs without pause writes some 400 bytes a signature, as fast as the token
+# signs (4 MB a second at 10,000), and rotation frees no room. Give STATE_DIR/broker a file system or
+# a quota of its own and watch its room; or signatures = "per-second".
 rotate_mib = 256
 
 [backup]
