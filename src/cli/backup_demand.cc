@@ -28,7 +28,8 @@ Status RequireVerifiedBackup(const config::Settings& settings, const Json& key,
                        "Say --force if that is meant"));
   }
   const std::string way = GetBool(key, "exportable")
-                              ? "`keybroker backup export " + name + " -o FILE` makes one"
+                              ? "`keybroker backup export " + name + " --type " +
+                                    GetText(key, "type") + " -o FILE` makes one"
                               : "it is not exportable, so none can be made";
   return Fail(Denied("the key " + name + " has no verified backup on record" +
                      (record.verified == 0 ? "" : " that a token made the key of") + ", and " +

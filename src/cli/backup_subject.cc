@@ -16,7 +16,8 @@ Error NotExportable(const token::KeyPair& key) {
   return Denied("the key " + Describe(key) +
                 " was generated, or sealed, as not exportable, which holds for good: it cannot be "
                 "backed up. `keybroker key generate " +
-                key.label + " --new-generation --exportable` makes one that can");
+                key.label + " --type " + std::string(cryptoki::KeyTypeName(key.type)) +
+                " --new-generation --exportable` makes one that can");
 }
 
 // Chosen are the keys that are meant: of a name without a type, the current one of each type.
@@ -25,7 +26,11 @@ Result<std::vector<const token::KeyPair*>> Chosen(const token::KeyList& keys,
                                                   const SubjectChoice& choice) {
   std::vector<const token::KeyPair*> chosen;
   if (choice.all) {
-    for (const auto& key : keys.keys) chosen.push_back(&key);
+    for (const auto& key : keys.keys) {
+      if (choice.type.empty() || choice.type == cryptoki::KeyTypeName(key.type)) {
+        chosen.push_back(&key);
+      }
+    }
     return chosen;
   }
   for (const std::string& name : choice.names) {

@@ -1,6 +1,8 @@
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "cli/change.h"
@@ -105,6 +107,13 @@ Result<Answer> Setup(const Invocation& invocation, const SetupOptions& options) 
        {"tokens_dir", settings.tokens_dir.string()},
        {"state_dir", settings.state_dir.string()},
        {"runtime_dir", settings.runtime_dir.string()}});
+  std::error_code error;
+  if (!std::filesystem::is_directory(settings.profiles_dir, error)) {
+    answer.notes.push_back("warning: the token profiles are not in " +
+                           settings.profiles_dir.string() +
+                           ": install keybroker, or set profiles_dir in " + file.string() +
+                           " to the folder tokens/ of its sources");
+  }
   return answer;
 }
 

@@ -48,6 +48,9 @@ TEST_F(BackupCommand, WritesFilesThatOnlyTheirOwnerReadsAndNeverOverwritesOne) {
   EXPECT_EQ(Text(With({"backup", "export", "--all", "-o", File("safe")})).find("(rsa") ==
                 std::string::npos,
             false);
+  EXPECT_EQ(
+      Text(With({"backup", "export", "--all", "--type", "ec", "-o", File("safe")})).find("(rsa"),
+      std::string::npos);
 }
 
 TEST_F(BackupCommand, TellsTheEmergencyWayWhichWorks) {

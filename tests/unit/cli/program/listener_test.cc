@@ -114,6 +114,12 @@ TEST_F(ListenerCommand, SetupSaysWhatItMadeAndRefusesOtherOptionsThanTheFileHas)
   const std::string before = Read("etc/keybroker.toml");
   EXPECT_THAT(Text({"setup", "--runtime-dir", File("run")}),
               AllOf(HasSubstr("kept"), HasSubstr("the broker makes " + File("run").string())));
+  EXPECT_EQ(Run({"setup"}).err, "");
+  const std::string profiles = std::string(KB_SOURCE_DIR) + "/tokens";
+  std::string other = before;
+  Write("etc/keybroker.toml", other.replace(other.find(profiles), profiles.size(), "/nowhere"));
+  EXPECT_THAT(Run({"setup"}).err, HasSubstr("the token profiles are not in /nowhere"));
+  Write("etc/keybroker.toml", before);
   EXPECT_THAT(Fails({"setup", "--runtime-dir", File("elsewhere")}),
               AllOf(HasSubstr("says runtime_dir = \"" + File("run").string() + "\" and not"),
                     HasSubstr("Nothing was changed")));
