@@ -30,7 +30,7 @@ class SoftToken {
   token::Token LogIn() const;
 
  protected:
-  TempDir dir_;
+  TempDir dir_{MemoryDir()};
   token::TokenConfig config_;
 };
 

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "keybroker/token/key_pair.h"
+#include "keybroker/token/openssl.h"
 #include "support/soft_token.h"
-#include "token/openssl.h"
 
 namespace keybroker::token {
 namespace {
@@ -15,7 +15,7 @@ std::vector<uint8_t> Issue(const KeyPair& key, long serial) {
   const uint8_t* at = key.spki.data();
   const EvpKey subject(d2i_PUBKEY(nullptr, &at, static_cast<long>(key.spki.size())));
   const EvpKey issuer(EVP_EC_gen("P-256"));
-  const Certificate x509(X509_new());
+  const X509Ptr x509(X509_new());
   ASN1_INTEGER_set(X509_get_serialNumber(x509.get()), serial);
   X509_gmtime_adj(X509_getm_notBefore(x509.get()), 0);
   X509_gmtime_adj(X509_getm_notAfter(x509.get()), 86400);

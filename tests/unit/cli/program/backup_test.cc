@@ -149,7 +149,7 @@ TEST_F(BackupCommand, NumbersByWhatATokenProvedAndNeverByWhatOnlyVerifies) {
   Json json = Json::parse(Read(record));
   json["proved"] = 0;
   json["exported"] = 1;
-  for (const Json number : {Json(999999), Json(4611686018427387904), Json(9223372036854775807)}) {
+  for (const Json& number : {Json(999999), Json(4611686018427387904), Json(9223372036854775807)}) {
     json["sequence"] = number;
     Write(record, json.dump());
     EXPECT_THAT(Export("ec"), HasSubstr(".2.p12"));
