@@ -1,10 +1,15 @@
 #include "cli/listener_config/write.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
 
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/process.h"
+#include "keybroker/base/unique_fd.h"
 #include "keybroker/credential/reference.h"
 
 namespace keybroker::cli {
@@ -44,15 +49,34 @@ bool Has(const std::filesystem::path& path, const Rights& rights) {
          (rights.owner.gid == static_cast<gid_t>(-1) || there.st_gid == rights.owner.gid);
 }
 
+// Hold keeps a directory open: what is read and what is written afterwards is in this one, though
+// whoever owns a directory above exchanges it, or puts a link in its place.
+Result<UniqueFd> Hold(const std::filesystem::path& directory) {
+  UniqueFd fd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return Fail(SystemError("cannot open " + directory.string(), errno));
+  return fd;
+}
+
+// Named gives the directory its own name back in an error's text.
+template <typename Value>
+Result<Value> Named(const std::filesystem::path& directory, const std::filesystem::path& same,
+                    Result<Value> result) {
+  if (result) return result;
+  Error error = result.error();
+  const size_t at = error.detail.find(same.string());
+  if (at != std::string::npos) error.detail.replace(at, same.string().size(), directory.string());
+  return Fail(std::move(error));
+}
+
 // Fate says what is going to happen to a file.
-Result<std::string> Fate(const std::filesystem::path& path, const ConfigFile& file,
-                         const Rights& rights) {
-  const auto there = ReadFile(path);
+Result<std::string> Fate(const std::filesystem::path& directory, const std::filesystem::path& same,
+                         const ConfigFile& file, const Rights& rights) {
+  const auto there = ReadFile(same / file.name);
   if (!there && there.error().code == ErrorCode::kNotFound) return "wrote";
-  KB_TRY(there);
-  if (*there == file.text && Has(path, rights)) return "unchanged";
+  KB_TRY(Named(directory, same, there));
+  if (*there == file.text && Has(same / file.name, rights)) return "unchanged";
   if (IsOurs(*there)) return "replaced";
-  return Fail(Conflict(path.string() +
+  return Fail(Conflict((directory / file.name).string() +
                        " was not made by keybroker, and is left as it is; nothing was written. "
                        "Name another directory with --write"));
 }
@@ -61,19 +85,24 @@ Result<std::string> Fate(const std::filesystem::path& path, const ConfigFile& fi
 
 Result<std::vector<std::string>> WriteConfigFiles(const std::filesystem::path& directory,
                                                   const std::vector<ConfigFile>& files) {
-  std::vector<std::string> fates;
   std::vector<Rights> rights;
   for (const ConfigFile& file : files) {
     KB_ASSIGN(const Rights its, RightsOf(file));
-    KB_ASSIGN(std::string fate, Fate(directory / file.name, file, its));
     rights.push_back(its);
-    fates.push_back(std::move(fate));
   }
   KB_TRY(MakeDirectory(directory, "", 0755));
+  KB_ASSIGN(const UniqueFd held, Hold(directory));
+  const std::filesystem::path same = "/proc/self/fd/" + std::to_string(held.get());
+  std::vector<std::string> fates;
+  for (size_t i = 0; i < files.size(); ++i) {
+    KB_ASSIGN(std::string fate, Fate(directory, same, files[i], rights[i]));
+    fates.push_back(std::move(fate));
+  }
   for (size_t i = 0; i < files.size(); ++i) {
     if (fates[i] == "unchanged") continue;
-    KB_TRY(WriteFileAtomically(directory / files[i].name, files[i].text, rights[i].mode,
-                               Overwrite::kReplace, rights[i].owner));
+    KB_TRY(Named(directory, same,
+                 WriteFileAtomically(same / files[i].name, files[i].text, rights[i].mode,
+                                     Overwrite::kReplace, rights[i].owner)));
   }
   return fates;
 }

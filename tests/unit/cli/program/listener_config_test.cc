@@ -45,7 +45,7 @@ TEST_F(ListenerConfigCommand, PrintsWhatItWouldWrite) {
     ASSERT_EQ(::stat(File("out/" + name).c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777U, 0644U);
   }
-  EXPECT_FALSE(std::filesystem::exists(File("etc/listeners")));
+  EXPECT_FALSE(std::filesystem::exists(File("etc/listeners/smtp")));
   EXPECT_THAT(Read("out/postfix.conf"),
               HasSubstr("tls_config_file = " + File("out/openssl.cnf").string() + "\n"));
 }
