@@ -17,6 +17,8 @@ uint64_t TokenGate::NoteLoss(Loss loss, std::string_view why) {
       away_since_ms_ = MonotonicMs();
       loss_ = loss;
       away_.store(true, std::memory_order_release);
+    } else if (loss == Loss::kToken) {
+      loss_ = loss;  // somebody answers again, and says what it is about the token
     }
     since = away_since_ms_;
   }

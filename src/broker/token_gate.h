@@ -50,7 +50,8 @@ class TokenGate {
   enum class Loss { kConnection, kToken };
 
   // NoteLoss begins an outage unless there is one, logs it once, and returns when (MonotonicMs)
-  // waiting for its end is over.
+  // waiting for its end is over. An outage of the connection becomes one of the token when its
+  // tokenhost answers that the token is unavailable.
   uint64_t NoteLoss(Loss loss, std::string_view why);
 
   // NoteConnected ends an outage of the connection; NoteWorking ends any: the token has signed, or

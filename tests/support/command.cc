@@ -187,7 +187,7 @@ void Process::Signal(int number) const {
   if (pid_ > 0) kill(pid_, number);
 }
 
-std::optional<int> Process::Wait(std::chrono::seconds limit) {
+std::optional<int> Process::Wait(std::chrono::milliseconds limit) {
   auto deadline = Clock::now() + limit;
   // Both are watched, so that a process with much to say is not stopped by a full pipe.
   std::array<pollfd, 2> events = {pollfd{pidfd_.get(), POLLIN, 0},

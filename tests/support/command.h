@@ -53,7 +53,7 @@ class Process {
 
   // Signal sends one; Wait waits for the end and gives the exit status as CommandResult does.
   void Signal(int number) const;
-  std::optional<int> Wait(std::chrono::seconds limit = std::chrono::seconds(60));
+  std::optional<int> Wait(std::chrono::milliseconds limit = std::chrono::seconds(60));
 
   // Stop is SIGTERM and Wait.
   std::optional<int> Stop();

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "keybroker/base/process.h"
+#include "support/sanitized.h"
 #include "support/small_disk.h"
 #include "unit/cli/program/backup_host.h"
 
@@ -47,8 +48,10 @@ class KilledCommand : public BackupHost {
     unsigned count = 0;
     for (std::string line; std::getline(log, line);) count += line == function ? 1 : 0;
     EXPECT_GT(count, 0U) << function;
+    // A sanitizer has nothing to find in a process that is killed: there the first and the last do.
+    const unsigned last = KB_SANITIZED ? 1 : 3;
     std::vector<unsigned> steps = {0};
-    for (unsigned i = count > 4 ? count - 3 : 1; i < count; ++i) steps.push_back(i);
+    for (unsigned i = count > last + 1 ? count - last : 1; i < count; ++i) steps.push_back(i);
     return steps;
   }
 
@@ -60,7 +63,7 @@ class KilledCommand : public BackupHost {
     Process process = Process::Start(all);
     // The plan is used up when the call has begun.
     while (!Read("token/plan").empty()) {
-      if (const auto status = process.Wait(std::chrono::seconds(0))) {
+      if (const auto status = process.Wait(std::chrono::milliseconds(10))) {
         FAIL() << function << after << " was not called: " << *status << process.output();
       }
     }
