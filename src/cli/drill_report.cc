@@ -72,9 +72,9 @@ std::string NextDue(const Json& drill) {
 }
 
 const Json& Results(const Json& drill) {
-  static const Json kNone = Json::array();
+  static const Json none = Json::array();
   const auto found = drill.find("results");
-  return found == drill.end() ? kNone : *found;
+  return found == drill.end() ? none : *found;
 }
 
 }  // namespace

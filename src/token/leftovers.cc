@@ -1,5 +1,7 @@
 #include "keybroker/token/leftovers.h"
 
+#include <utility>
+
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
 
@@ -65,7 +67,9 @@ Status Add(const Session& session, const Attributes& match, Test test, const std
     KB_ASSIGN(const bool is, test(session, object));
     if (!is) continue;
     KB_ASSIGN(const std::string name, Named(session, object));
-    found->push_back({object, what + " " + name});
+    std::string text = what;
+    text.append(" ").append(name);
+    found->push_back({object, std::move(text)});
   }
   return {};
 }

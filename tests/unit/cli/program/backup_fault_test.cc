@@ -23,6 +23,7 @@ using ::testing::HasSubstr;
 class KilledCommand : public BackupHost {
  protected:
   void SetUp() override {
+    if (KB_SANITIZED) GTEST_SKIP() << "*** a process that is killed is not examined; release does";
     BackupHost::SetUp();
     std::string text = Read(kToken);
     text.replace(text.find(KB_SOFTHSM), sizeof KB_SOFTHSM - 1,
@@ -48,10 +49,8 @@ class KilledCommand : public BackupHost {
     unsigned count = 0;
     for (std::string line; std::getline(log, line);) count += line == function ? 1 : 0;
     EXPECT_GT(count, 0U) << function;
-    // A sanitizer has nothing to find in a process that is killed: there the first and the last do.
-    const unsigned last = KB_SANITIZED ? 1 : 3;
     std::vector<unsigned> steps = {0};
-    for (unsigned i = count > last + 1 ? count - last : 1; i < count; ++i) steps.push_back(i);
+    for (unsigned i = count > 4 ? count - 3 : 1; i < count; ++i) steps.push_back(i);
     return steps;
   }
 
