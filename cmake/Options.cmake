@@ -14,7 +14,7 @@ set(KB_SANITIZE "" CACHE STRING "Sanitizers for our own processes: address;undef
 option(KB_TESTS "Build the tests too, which need GoogleTest" ON)
 option(KB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
-option(KB_UNITY "Compile sources eight at a time: half the time from nothing, more after a change" OFF)
+option(KB_UNITY "Compile sources eight at a time: faster from nothing, slower after a change" OFF)
 # What cannot be compiled so has helpers of one name in several sources, and says UNITY_BUILD OFF.
 set(CMAKE_UNITY_BUILD ${KB_UNITY})
 

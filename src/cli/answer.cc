@@ -31,7 +31,7 @@ std::string Dump(const Json& json) {
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   std::string out;
   for (std::string_view rest = text; !rest.empty();) {
-    const size_t size = Utf8Sequence(rest);
+    const size_t size = std::max<size_t>(Utf8Sequence(rest), 1);
     const std::string_view sequence = rest.substr(0, size);
     const char32_t c = CodePoint(sequence);
     if (c == '\n' || PrintableSequence(rest) != 0) {

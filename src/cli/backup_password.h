@@ -15,8 +15,8 @@ Result<Secret> AskBackupPassword(const PinOptions& options);
 
 // NewBackupPassword takes that of backups to be made, twice from a terminal, and judges it by its
 // length: at least settings.backup_password_length characters of well-formed UTF-8, of them 5
-// different ones. generate makes
-// one of 150 random bits instead and shows it once, on the terminal itself, for the safe.
+// different ones. generate makes one of 150 random bits instead and shows it once, on the terminal
+// itself, for the safe.
 Result<Secret> NewBackupPassword(const config::Settings& settings, const PinOptions& options,
                                  bool generate);
 

@@ -79,7 +79,7 @@ Result<token::KeyPair> MakeOnToken(LoggedIn& token, const Backup& backup, bool e
 Result<Json> RestoreOnToken(LoggedIn& token, const Backup& backup, bool exportable) {
   // An earlier restore that was killed may have left an object of this very CKA_ID that holds no
   // key.
-  KB_ASSIGN(const auto removed, token::RemoveLeftovers(token.session));
+  KB_ASSIGN(const auto removed, token::RemoveLeftoversOf(token.session, backup.manifest.id));
   KB_ASSIGN(const auto keys, token::ListKeys(token.session));
   const auto there = std::find_if(keys.keys.begin(), keys.keys.end(),
                                   [&](const auto& key) { return key.id == backup.manifest.id; });

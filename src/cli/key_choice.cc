@@ -28,9 +28,8 @@ Error NoSuchKey(const token::KeyList& keys, const KeyWish& wish) {
   std::string what = "there is no ";
   if (wish.type) what += std::string(KeyTypeName(*wish.type)) + " ";
   what += "key " + wish.name;
-  if (!wish.id.empty()) what += " with the id " + wish.id;
   if (!wish.id.empty()) {
-    return NotFound(what + ": " + NamesOf(keys) +
+    return NotFound(what + " with the id " + wish.id + ": " + NamesOf(keys) +
                     ". An id is given whole, as `keybroker key show " + wish.name + "` prints it");
   }
   return NotFound(what + ": " + NamesOf(keys) + ". `keybroker key generate " + wish.name +

@@ -35,7 +35,6 @@ Status CheckNotNeeded(const token::KeyList& keys, const policy::CurrentKeys& cur
 
 // BoundTo names the listeners that would lose the key.
 std::string BoundTo(const config::Settings& settings, const Json& key) {
-  if (!GetBool(key, "current")) return ". It is not the current one: no listener uses it";
   std::string text;
   const auto names = ListenerNames(settings);
   if (!names) return text;
@@ -49,6 +48,10 @@ std::string BoundTo(const config::Settings& settings, const Json& key) {
         })) {
       text += (text.empty() ? ". Listeners bound to it: " : ", ") + name;
     }
+  }
+  // A reference names its key by id: whoever was given one of this generation signs on with it.
+  if (!text.empty() && !GetBool(key, "current")) {
+    text += " (it is not the current one: those whose files were not written again use it still)";
   }
   return text;
 }

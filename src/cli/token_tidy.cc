@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "cli/change.h"
+#include "cli/pin.h"
 #include "cli/token_access.h"
 #include "cli/token_commands.h"
 #include "cli/token_leftovers.h"
@@ -10,27 +11,43 @@ namespace {
 
 struct TidyOptions {
   TokenOptions token;
+  bool yes = false;
 };
+
+std::string Listed(const Json& objects) {
+  std::string text;
+  for (const Json& each : objects) {
+    if (each.is_string()) text += "\n  " + each.get<std::string>();
+  }
+  return text;
+}
 
 Result<Answer> TokenTidy(const Invocation& invocation, const TidyOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  const std::string& name = access.config().name;
+  KB_ASSIGN(const Json found, access.Run(false, [](LoggedIn& token) -> Result<Json> {
+    KB_ASSIGN(const auto leftovers, token::FindLeftovers(token.session));
+    return LeftoversJson(leftovers);
+  }));
+  if (found.empty()) {
+    return MakeAnswer("nothing was left on the token \"" + name + "\": nothing was changed",
+                      {{"token", name}, {"removed", found}});
+  }
+  KB_TRY(Confirm("This destroys on the token \"" + name + "\":" + Listed(found) +
+                     "\nIf another program uses this token, be sure that none of them is its own",
+                 name, options.yes));
   KB_ASSIGN(Change change, Change::Begin(settings));
-  ChangeRecord record{"token-tidy", "", "", "token " + access.config().name};
+  ChangeRecord record{"token-tidy", "", "", "token " + name};
   KB_ASSIGN(const Json removed, Recorded(change, record, [&] {
               return access.Run(true, [](LoggedIn& token) -> Result<Json> {
-                KB_ASSIGN(const auto found, token::RemoveLeftovers(token.session));
-                return LeftoversJson(found);
+                KB_ASSIGN(const auto gone, token::RemoveLeftovers(token.session));
+                return LeftoversJson(gone);
               });
             }));
-  const std::string& name = access.config().name;
-  Answer answer = MakeAnswer("", {{"token", name}, {"removed", removed}});
-  if (removed.empty()) {
-    answer.text = "nothing was left on the token \"" + name + "\": nothing was changed";
-    return answer;
-  }
-  for (const Json& each : removed) answer.text += "removed " + each.get<std::string>() + "\n";
-  answer.text += "no key was among them. A restore that was cut off: run it again";
+  Answer answer = MakeAnswer(
+      "removed" + Listed(removed) + "\nnext: if it was a restore that was cut off, run it again",
+      {{"token", name}, {"removed", removed}});
   record.detail += ", " + std::to_string(removed.size()) + " objects";
   KB_TRY(change.Done(record, answer));
   return answer;
@@ -46,6 +63,7 @@ void AddTokenTidy(const Command& noun) {
       "keybroker token tidy main");
   verb.OptionalArgument("NAME", options->token.token,
                         "the token's name here; the only one when left out");
+  verb.Flag("--yes", options->yes, "do not ask to type the token's name");
   AddPinOptions(verb, options->token.pin);
   verb.Does([options](const Invocation& i) { return TokenTidy(i, *options); });
 }

@@ -1,5 +1,6 @@
 #include "keybroker/token/leftovers.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "keybroker/base/hex.h"
@@ -19,13 +20,10 @@ Result<bool> Lacks(const Session& session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE
 bool SaysItIsNoKey(CK_RV rv) {
   switch (rv) {
     case CKR_GENERAL_ERROR:
-    case CKR_FUNCTION_FAILED:
     case CKR_ARGUMENTS_BAD:
     case CKR_ATTRIBUTE_VALUE_INVALID:
-    case CKR_KEY_HANDLE_INVALID:
     case CKR_KEY_SIZE_RANGE:
     case CKR_KEY_TYPE_INCONSISTENT:
-    case CKR_KEY_FUNCTION_NOT_PERMITTED:
       return true;
     default:
       return false;
@@ -51,11 +49,16 @@ Result<bool> IsEmptyPublicKey(const Session& session, CK_OBJECT_HANDLE object) {
   return Lacks(session, object, *type == CKK_RSA ? CKA_MODULUS : CKA_EC_POINT);
 }
 
-Result<std::string> Named(const Session& session, CK_OBJECT_HANDLE object) {
+// Describe gives what is to be said of an object that was found.
+Result<Leftover> Describe(const Session& session, CK_OBJECT_HANDLE object, std::string what) {
   KB_ASSIGN(const auto label, session.Read(object, CKA_LABEL));
-  KB_ASSIGN(const auto id, session.Read(object, CKA_ID));
+  KB_ASSIGN(auto id, session.Read(object, CKA_ID));
+  Leftover leftover{object, std::move(id).value_or(std::vector<uint8_t>()), false, std::move(what)};
   const std::string name = label ? std::string(label->begin(), label->end()) : std::string();
-  return "\"" + EscapeUnprintable(name) + "\" (id " + (id ? Hex(*id) : "") + ")";
+  leftover.text += " \"" + EscapeUnprintable(name) + "\" (";
+  leftover.text += leftover.id.empty() ? "no id" : "id " + Hex(leftover.id);
+  leftover.text += ")";
+  return leftover;
 }
 
 using Test = Result<bool> (*)(const Session&, CK_OBJECT_HANDLE);
@@ -66,10 +69,8 @@ Status Add(const Session& session, const Attributes& match, Test test, const std
   for (const CK_OBJECT_HANDLE object : objects) {
     KB_ASSIGN(const bool is, test(session, object));
     if (!is) continue;
-    KB_ASSIGN(const std::string name, Named(session, object));
-    std::string text = what;
-    text.append(" ").append(name);
-    found->push_back({object, std::move(text)});
+    KB_ASSIGN(Leftover leftover, Describe(session, object, what));
+    found->push_back(std::move(leftover));
   }
   return {};
 }
@@ -89,12 +90,23 @@ Result<std::vector<Leftover>> FindLeftovers(const Session& session) {
              "a public key object that holds no key:", &found));
   Attributes kek = of_class(CKO_SECRET_KEY);
   kek.Add(CKA_LABEL, std::string_view(kKekLabel));
+  const size_t keys = found.size();
   KB_TRY(Add(session, kek, Always, "a backup's key-encryption key:", &found));
+  for (size_t i = keys; i < found.size(); ++i) found[i].kek = true;
   return found;
 }
 
 Result<std::vector<Leftover>> RemoveLeftovers(const Session& session) {
   KB_ASSIGN(auto found, FindLeftovers(session));
+  for (const Leftover& each : found) KB_TRY(session.Destroy(each.object));
+  return found;
+}
+
+Result<std::vector<Leftover>> RemoveLeftoversOf(const Session& session, Bytes id) {
+  KB_ASSIGN(auto found, FindLeftovers(session));
+  std::erase_if(found, [&](const Leftover& each) {
+    return !each.kek && !std::equal(each.id.begin(), each.id.end(), id.begin(), id.end());
+  });
   for (const Leftover& each : found) KB_TRY(session.Destroy(each.object));
   return found;
 }

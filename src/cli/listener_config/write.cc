@@ -52,9 +52,13 @@ bool Has(const std::filesystem::path& path, const Rights& rights) {
 // Hold keeps a directory open: what is read and what is written afterwards is in this one, though
 // whoever owns a directory above exchanges it, or puts a link in its place.
 Result<UniqueFd> Hold(const std::filesystem::path& directory) {
-  UniqueFd fd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0) return Fail(SystemError("cannot open " + directory.string(), errno));
-  return fd;
+  UniqueFd fd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd) return fd;
+  if (errno == ELOOP || errno == ENOTDIR) {
+    return Fail(Denied(directory.string() + " is a symbolic link or no directory; nothing was "
+                                            "written. Name the directory itself with --write"));
+  }
+  return Fail(SystemError("cannot open " + directory.string(), errno));
 }
 
 // Named gives the directory its own name back in an error's text.

@@ -19,7 +19,8 @@ namespace {
 using cryptoki::KeyType;
 using testing::HasSubstr;
 
-constexpr rlim_t kStep = 24;      // smaller than any attribute in a token's file
+constexpr rlim_t kStep = 24;  // smaller than any attribute in a token's file
+constexpr uint8_t kOtherId[] = {0x0b, 0xad};
 constexpr rlim_t kEnough = 4096;  // more than any object of the keys below
 
 Secret Kek32() { return test::TestSecret(std::string(kKekSize, 'k')); }
@@ -76,6 +77,9 @@ class Leftovers : public testing::TestWithParam<KeyType> {
       whole = RestoreUpTo(length);
       const Token token = soft_.LogIn();
       const Session session = *token.OpenSession(true);
+      // A restore of another key takes none of them.
+      const auto others = RemoveLeftoversOf(session, Bytes(kOtherId));
+      EXPECT_TRUE(others && others->empty());
       const auto removed = RemoveLeftovers(session);
       EXPECT_TRUE(removed) << removed.error().detail;
       left += removed->size();

@@ -105,6 +105,10 @@ void Host::MakeToken(const std::string& label) const {
                                    "--so-pin", "31415926", "--pin", kPin},
                                   {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
   ASSERT_EQ(result.status, 0) << result.err;
+  GiveTokenFiles();
+}
+
+void Host::GiveTokenFiles() const {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(File("token/tokens"))) {
     GiveToTokenUser(std::filesystem::relative(entry.path(), dir_.path()));
   }

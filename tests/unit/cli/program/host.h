@@ -45,6 +45,9 @@ class Host : public ::testing::Test {
   // back.
   void MakeToken(const std::string& label) const;
 
+  // GiveTokenFiles gives the token's user what a program that was run on it as root has written.
+  void GiveTokenFiles() const;
+
   // OpenSsl runs the command-line tool; the CA is made by MakeCa and signs by
   // Sign, valid from now for so many days. SignBetween takes the dates in openssl's
   // form, "20200101000000Z".

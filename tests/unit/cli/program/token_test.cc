@@ -22,6 +22,28 @@ TEST_F(TokenCommand, MakesATokenWhosePinWorks) {
   EXPECT_EQ(json["tokens"][0]["tokenhost"], "not running");
 }
 
+TEST_F(TokenCommand, TidiesOnlyWhatItHasShownAndWasToldTo) {
+  InitToken();
+  Text({"key", "generate", kName});
+  EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
+  // A KEK that a token kept, against CKA_TOKEN false.
+  const auto made = keybroker::test::RunCommand(
+      {"pkcs11-tool", "--module", KB_SOFTHSM, "--token-label", "stack", "--login", "--pin", kPin,
+       "--keygen", "--key-type", "AES:32", "--label", "keybroker-kek"},
+      {{"SOFTHSM2_CONF", File("token/softhsm2.conf").string()}});
+  ASSERT_EQ(made.status, 0) << made.err;
+  GiveTokenFiles();
+  EXPECT_THAT(Run({"doctor"}).out,
+              AllOf(HasSubstr("\"keybroker-kek\""), HasSubstr("`keybroker token tidy main`")));
+  EXPECT_THAT(Fails({"token", "tidy"}),
+              AllOf(HasSubstr("\"keybroker-kek\""), HasSubstr("Nothing was changed: say --yes")));
+  EXPECT_THAT(Text({"token", "tidy", "--yes"}), HasSubstr("\"keybroker-kek\" (no id)"));
+  EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
+  EXPECT_NE(Id(kName, "ec"), "");
+  EXPECT_THAT(Text({"audit", "show", "--log", "operator"}), HasSubstr("token-tidy"));
+  EXPECT_THAT(Fails({"token", "tidy", "nowhere"}), HasSubstr("nowhere"));
+}
+
 TEST_F(TokenCommand, RefusesAModuleThatIsNotThere) {
   auto arguments = TokenArguments("main", "stack");
   arguments[4] = "/nowhere/module.so";
