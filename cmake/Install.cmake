@@ -1,5 +1,9 @@
 # What a package installs, where scripts/packaging/README.md says. The units name /usr/libexec and
 # /usr/share: configure with -DCMAKE_INSTALL_PREFIX=/usr, or correct them.
+if(KB_SANITIZE)
+  # It is slow, links what no host has, and writes backups whose password is cheap to guess.
+  install(CODE "message(FATAL_ERROR \"a build with sanitizers is for tests: it is not installed\")")
+endif()
 install(TARGETS keybroker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS keybrokerd keybroker-tokenhost
   RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/keybroker)

@@ -1,6 +1,7 @@
 #include "keybroker/config/settings.h"
 
 #include "keybroker/base/file.h"
+#include "keybroker/base/kdf_floor.h"
 #include "keybroker/config/toml.h"
 
 namespace keybroker::config {
@@ -73,7 +74,7 @@ void ReadAudit(const TomlSection& audit, Settings* settings) {
 
 void ReadBackup(const TomlSection& backup, Settings* settings) {
   settings->backup_iterations =
-      Count(backup, "iterations", settings->backup_iterations, 600000, 10000000);
+      Count(backup, "iterations", settings->backup_iterations, kKdfFloor, 10000000);
   settings->backup_password_length =
       Count(backup, "password_length", settings->backup_password_length, 12, 200);
   settings->backup_restore_exportable =

@@ -7,6 +7,7 @@
 
 #include "keybroker/backup/defect.h"
 #include "keybroker/backup/manifest.h"
+#include "keybroker/base/kdf_floor.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
 #include "keybroker/credential/certificate.h"
@@ -15,7 +16,7 @@
 namespace keybroker::backup {
 
 // What a file is written with, and what is accepted of one that is read.
-inline constexpr uint32_t kMinIterations = 600'000;        // PBKDF2-HMAC-SHA256, written
+inline constexpr uint32_t kMinIterations = kKdfFloor;      // PBKDF2-HMAC-SHA256, written
 inline constexpr uint32_t kMaxIterations = 10'000'000;     // PBKDF2, read
 inline constexpr uint32_t kMaxMacIterations = 20'000'000;  // PKCS#12 KDF, read
 inline constexpr size_t kSaltSize = 16;                    // written

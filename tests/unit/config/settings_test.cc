@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "keybroker/base/kdf_floor.h"
 #include "support/temp_dir.h"
 
 namespace keybroker::config {
@@ -41,7 +42,8 @@ void ExpectDefaults(const Settings& settings) {
 }
 
 TEST(Settings, LetNoBackupBeCheap) {
-  EXPECT_THAT(FaultOf("[backup]\niterations = 599999\n"), ::testing::HasSubstr("600000"));
+  EXPECT_THAT(FaultOf("[backup]\niterations = " + std::to_string(kKdfFloor - 1) + "\n"),
+              ::testing::HasSubstr(std::to_string(kKdfFloor)));
   EXPECT_THAT(FaultOf("[backup]\npassword_length = 8\n"), ::testing::HasSubstr("12"));
 }
 

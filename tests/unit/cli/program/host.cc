@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keybroker/base/kdf_floor.h"
 #include "keybroker/base/process.h"
 
 namespace keybroker::cli::test {
@@ -29,6 +30,16 @@ void Host::SetUp() {
                      "--profiles-dir",
                      std::string(KB_SOURCE_DIR) + "/tokens"};
   Text(setup);
+  AllowTheFloor();
+}
+
+void Host::AllowTheFloor() const {
+  std::string text = Read("etc/keybroker.toml");
+  const std::string written = "iterations = 600000\n";
+  const size_t at = text.find(written);
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, written.size(), "iterations = " + std::to_string(kKdfFloor) + "\n");
+  Write("etc/keybroker.toml", text);
 }
 
 CommandResult Host::Run(const Arguments& arguments) const {

@@ -66,6 +66,9 @@ class Host : public ::testing::Test {
   void Write(const std::string& name, const std::string& text, unsigned mode = 0644) const;
   void GiveToTokenUser(const std::string& name) const;
 
+  // AllowTheFloor configures the cheapest key derivation that this build allows.
+  void AllowTheFloor() const;
+
   keybroker::test::TempDir dir_;
 };
 
