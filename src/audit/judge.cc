@@ -123,7 +123,8 @@ void JudgeEnd(const Piece& end, const std::optional<Head>& head, Verdict* verdic
   if (!head) {
     verdict->Add(end.last_line, end.last,
                  "cut off: the head file is missing or unreadable, so records may be missing at "
-                 "the end");
+                 "the end; a log that was copied needs its .head beside it, or the newest head as "
+                 "--head");
   } else if (head->sequence > end.last) {
     verdict->Gap(end.last + 1, head->sequence, end.last_line, kEndOfFile);
   } else if (head->sequence == end.last && head->hash != end.end) {
@@ -152,21 +153,27 @@ void JudgeKnown(const Scan& scan, const Piece& end, const Head* known, Verdict* 
 
 }  // namespace
 
-std::vector<Finding> Judge(const Scan& scan, const std::optional<Head>& head, const Head* known,
-                           Head* last) {
+Judgement Judge(const Scan& scan, const std::optional<Head>& head, const Head* known) {
+  Judgement judgement;
   Verdict verdict(scan.strays);
   if (scan.overflow) {
     verdict.Add(0, 0, "changed: the log is broken in more than a thousand places");
-    return verdict.Take();
+    judgement.findings = verdict.Take();
+    return judgement;
   }
   const Chain chain = SortOut(scan.pieces, head);
   const Piece end = chain.pieces.empty() ? Piece{} : chain.pieces.back();
   JudgePieces(chain, &verdict);
-  JudgeEnd(end, head, &verdict);
+  // The known head is as good as the file, where it is the newest record's.
+  const bool known_end =
+      known != nullptr && scan.known_seen && end.last != 0 && known->sequence == end.last;
+  if (head || !known_end) JudgeEnd(end, head, &verdict);
   JudgeKnown(scan, end, known, &verdict);
   verdict.Rest();
-  *last = Head{end.last, end.end};
-  return verdict.Take();
+  judgement.last = Head{end.last, end.end};
+  judgement.findings = verdict.Take();
+  judgement.end_unknown = !head && !known_end && judgement.findings.size() == 1;
+  return judgement;
 }
 
 }  // namespace keybroker::audit

@@ -147,7 +147,10 @@ Result<Report> Verify(const std::filesystem::path& file, const Head* known, Know
   report.last_time = scan.last_time;
   report.continues = scan.continues;
   report.known_seen = scan.known_seen;
-  report.findings = Judge(scan, head, where == KnownHead::kIsHere ? known : nullptr, &report.head);
+  auto judgement = Judge(scan, head, where == KnownHead::kIsHere ? known : nullptr);
+  report.findings = std::move(judgement.findings);
+  report.head = judgement.last;
+  report.end_unknown = judgement.end_unknown;
   return report;
 }
 

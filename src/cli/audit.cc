@@ -104,7 +104,10 @@ Json AddReport(const std::filesystem::path& file, const audit::Report& report, A
             {"last_time", report.last_time}, {"head", HeadText(report)},
             {"findings", Json::array()}};
   answer.text += file.string() + ": " + std::to_string(report.records) + " records, " +
-                 (good ? "the chain holds" : "the chain is broken") + "\n";
+                 (good                 ? "the chain holds"
+                  : report.end_unknown ? "the chain holds as far as it goes, its end is not known"
+                                       : "the chain is broken") +
+                 "\n";
   for (const auto& finding : report.findings) {
     json["findings"].push_back(
         {{"line", finding.line}, {"sequence", finding.sequence}, {"text", finding.text}});

@@ -37,6 +37,11 @@ Result<Answer> ListenerRemove(const Invocation& invocation, const RemoveOptions&
   std::filesystem::remove(ListenerDirectory(settings, options.name).string() + ".directories",
                           error);
   Answer answer = MakeAnswer("removed the listener " + options.name, {{"removed", options.name}});
+  const auto references = settings.file.parent_path() / "references" / options.name;
+  if (std::filesystem::exists(references, error)) {
+    answer.notes.push_back("its reference files in " + references.string() +
+                           " are left: delete them once no server's configuration names them");
+  }
   KB_TRY(change.Done({"listener-remove", "", "", options.name}, answer));
   return answer;
 }

@@ -16,6 +16,7 @@ struct OutputRights {
 
 // WriteOutput writes a command's product to a file, replacing it in one rename, or puts it into the
 // answer for standard output when path is "-". what names it: "the request for mail.example.test".
+// Fails Conflict where path is a device, a pipe or a directory.
 Status WriteOutput(const std::string& path, const std::string& bytes, const OutputRights& rights,
                    const std::string& what, Answer& answer);
 

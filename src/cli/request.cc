@@ -7,6 +7,7 @@
 #include "cli/key_tokens.h"
 #include "cli/output_file.h"
 #include "cli/token_access.h"
+#include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/credential/request.h"
 #include "keybroker/policy/listener.h"
@@ -56,9 +57,20 @@ Result<Json> MakeOnToken(LoggedIn& token, const policy::CurrentKeys& current, co
   return json;
 }
 
+// CheckReplaceable keeps what is no request, a key file that was named by mistake, as it is.
+Status CheckReplaceable(const std::string& path) {
+  if (path == "-") return {};
+  const auto there = ReadFile(path);
+  if (!there && there.error().code == ErrorCode::kNotFound) return {};
+  if (there && credential::IsRequest(*there)) return {};
+  return Fail(Conflict(path + " is there and is no certificate request: it was left as it is. Name "
+                              "another file, or move it away"));
+}
+
 Result<Answer> RequestCreate(const Invocation& invocation, const RequestOptions& options) {
   KB_ASSIGN(const KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const auto spec, Spec(options));
+  KB_TRY(CheckReplaceable(options.output));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
@@ -77,6 +89,10 @@ Result<Answer> RequestCreate(const Invocation& invocation, const RequestOptions&
                  {"subject", spec.subject}, {"dns_names", spec.dns_names},   {"pem", pem}};
   KB_TRY(WriteOutput(options.output, bytes, {},
                      "the request for " + wish.name + " (" + GetText(made, "type") + ")", answer));
+  if (options.output != "-") {
+    answer.text +=
+        "\nnext: have a CA sign it, then: keybroker certificate install " + wish.name + " FILE";
+  }
   KB_TRY(change.Record(record, {}));
   return answer;
 }

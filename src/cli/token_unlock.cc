@@ -81,7 +81,9 @@ Result<Answer> TokenUnlock(const Invocation& invocation, const UnlockOptions& op
   const bool needless = was_ready && HasPinSource(config) && !options.pin.Given();
   Secret pin;
   if (runs && !options.again && !needless) {
-    KB_ASSIGN(pin, AskPin(options.pin, "PIN of the token \"" + config.name + "\"", false));
+    const std::string hint =
+        HasPinSource(config) ? " (--again tries the configured one instead)" : "";
+    KB_ASSIGN(pin, AskPin(options.pin, "PIN of the token \"" + config.name + "\"" + hint, false));
   }
   KB_ASSIGN(Change change, Change::Begin(settings));
   if (!runs) return Allow(settings, config, change);

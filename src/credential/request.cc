@@ -1,5 +1,6 @@
 #include "keybroker/credential/request.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include <utility>
@@ -178,6 +179,17 @@ std::string FormatRequest(token::Bytes der) {
   }
   const long size = BIO_get_mem_data(out.get(), &text);
   return std::string(text, static_cast<size_t>(size));
+}
+
+bool IsRequest(std::string_view bytes) {
+  BioPtr pem = MemoryBio(bytes);
+  X509ReqPtr request(pem ? PEM_read_bio_X509_REQ(pem.get(), nullptr, nullptr, nullptr) : nullptr);
+  if (!request) {
+    const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+    request.reset(d2i_X509_REQ(nullptr, &at, static_cast<long>(bytes.size())));
+  }
+  ERR_clear_error();
+  return request != nullptr;
 }
 
 }  // namespace keybroker::credential

@@ -8,6 +8,16 @@
 namespace keybroker::token {
 namespace {
 
+// CheckInit explains what C_InitToken says of a token that had an SO PIN before.
+Status CheckInit(CK_RV rv) {
+  Status status = CheckRv("C_InitToken", rv);
+  if (status || rv != CKR_PIN_INCORRECT) return status;
+  return Fail(Denied(
+      "this is not the token's SO PIN (C_InitToken: CKR_PIN_INCORRECT): the token and its keys "
+      "were left as they were. Many tokens lock for good after a few wrong SO PINs",
+      rv));
+}
+
 Status SetUserPin(const CK_FUNCTION_LIST& api, CK_SESSION_HANDLE session, const Secret& so_pin,
                   const Secret& user_pin) {
   const auto so = so_pin.Expose();
@@ -39,8 +49,7 @@ Status InitToken(const Module& module, CK_SLOT_ID slot, std::string_view label,
   KB_TRY(CheckPinLength("user PIN", user_pin, info));
   const auto so = so_pin.Expose();
   const CK_FUNCTION_LIST& api = module.api();
-  KB_TRY(CheckRv("C_InitToken",
-                 api.C_InitToken(slot, const_cast<uint8_t*>(so.data()), so.size(), padded)));
+  KB_TRY(CheckInit(api.C_InitToken(slot, const_cast<uint8_t*>(so.data()), so.size(), padded)));
   CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
   KB_TRY(CheckRv("C_OpenSession", api.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
                                                     nullptr, nullptr, &session)));

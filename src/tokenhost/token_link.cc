@@ -84,7 +84,8 @@ Status TokenLink::FetchPin() {
   if (pin_) return {};  // the source is gone; what it said before still counts
   if (!read) {
     return Fail(Denied("its PIN source cannot be read: " + read.error().detail +
-                       "; repair it and run `keybroker token unlock " + config_.name + "`"));
+                       "; repair it and run `keybroker token unlock " + config_.name +
+                       " --again`"));
   }
   return Fail(NoPin());
 }

@@ -78,7 +78,8 @@ struct Report {
   std::string first_time;
   std::string last_time;
   std::string continues;  // what record 1 says comes before it: "NAME NUMBER:HASH"; empty: nothing
-  bool known_seen = false;  // the known Head is in it
+  bool known_seen = false;   // the known Head is in it
+  bool end_unknown = false;  // it holds, but nothing says where it ended: see findings
   std::vector<Finding> findings;
 };
 

@@ -28,11 +28,11 @@ struct FileOwner {
   gid_t gid = static_cast<gid_t>(-1);
 };
 
-// Overwrite says what WriteFileAtomically does with a file that is already there.
 // SyncDirectoryOf puts the names beside file on the disk: a new or renamed file's name is there
 // only when its directory is.
 Status SyncDirectoryOf(const std::filesystem::path& file);
 
+// Overwrite says what WriteFileAtomically does with a file that is already there.
 enum class Overwrite { kReplace, kRefuse };
 
 // StagedFile is a file written beside its final name and synced: whatever can fail for want of room

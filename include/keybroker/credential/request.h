@@ -45,4 +45,7 @@ Result<std::vector<uint8_t>> MakeRequest(const PublicKey& key, const RequestSpec
 // FormatRequest is the request as PEM.
 std::string FormatRequest(token::Bytes der);
 
+// IsRequest tells whether a file's bytes, which may be anything, are one request in PEM or DER.
+bool IsRequest(std::string_view bytes);
+
 }  // namespace keybroker::credential

@@ -185,8 +185,22 @@ TEST_F(Verifying, FindsATornLineThatNothingAccountsFor) {
 
 TEST_F(Verifying, FindsThatTheHeadFileIsMissing) {
   std::filesystem::remove(HeadPath(file_));
-  EXPECT_THAT(Findings(), ElementsAre("9 9 cut off: the head file is missing or unreadable, so "
-                                      "records may be missing at the end"));
+  EXPECT_THAT(Findings(), ElementsAre(::testing::StartsWith(
+                              "9 9 cut off: the head file is missing or unreadable, so records may "
+                              "be missing at the end; ")));
+  EXPECT_TRUE(Verify(file_)->end_unknown);
+}
+
+TEST_F(Verifying, TakesAKnownHeadOfTheNewestRecordForAMissingHeadFile) {
+  const Head newest = Verify(file_)->head;
+  const Head older{4, Parsed(lines_[3]).hash};
+  std::filesystem::remove(HeadPath(file_));
+  EXPECT_THAT(Findings(&newest), IsEmpty());
+  EXPECT_THAT(Findings(&older), ElementsAre(::testing::StartsWith("9 9 cut off: the head file ")));
+  lines_.resize(6);
+  SetLines(lines_);
+  EXPECT_THAT(Findings(&newest), ::testing::Not(IsEmpty()));
+  EXPECT_FALSE(Verify(file_, &newest)->end_unknown) << "record 9 is known to be missing";
 }
 
 TEST_F(Verifying, FindsTailAndHeadCutOffTogetherByAKnownHead) {

@@ -44,6 +44,19 @@ TEST_F(CertificateCommand, RequestsComeAsDerToo) {
   EXPECT_THAT(Text({"request", "create", kName}), StartsWith("-----BEGIN CERTIFICATE REQUEST"));
 }
 
+TEST_F(CertificateCommand, RequestsReplaceRequestsOnly) {
+  Text({"request", "create", kName, "--der", "-o", File("mail.csr")});
+  EXPECT_THAT(Text({"request", "create", kName, "-o", File("mail.csr")}),
+              HasSubstr("next: have a CA sign it, then: keybroker certificate install " +
+                        std::string(kName) + " FILE"));
+  Write("precious", "-----BEGIN PRIVATE KEY-----\n");
+  EXPECT_THAT(Fails({"request", "create", kName, "-o", File("precious")}),
+              HasSubstr("is no certificate request"));
+  EXPECT_EQ(Read("precious"), "-----BEGIN PRIVATE KEY-----\n");
+  EXPECT_THAT(Fails({"request", "create", kName, "-o", "/dev/null"}), HasSubstr("/dev/null"));
+  EXPECT_THAT(Fails({"token", "probe", "-o", "/dev/null"}), HasSubstr("no regular file"));
+}
+
 TEST_F(CertificateCommand, RequestsForEveryKindOfKeyVerify) {
   const std::vector<keybroker::test::Arguments> kinds = {
       {"--type", "rsa"}, {"--curve", "P-384"}, {"--curve", "P-521"}};

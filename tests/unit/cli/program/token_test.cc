@@ -79,6 +79,15 @@ TEST_F(TokenCommand, AsksBeforeItDestroysAToken) {
               AllOf(HasSubstr("destroys every key"), HasSubstr("--yes")));
 }
 
+TEST_F(TokenCommand, LeavesATokenWhoseSoPinIsAnother) {
+  InitToken();
+  Text({"key", "generate", kName});
+  Write("so-pin", "99999999\n", 0600);
+  EXPECT_THAT(Fails({"token", "init", "--so-pin-file", File("so-pin"), "--overwrite", "--yes"}),
+              AllOf(HasSubstr("not the token's SO PIN"), HasSubstr("left as they were")));
+  EXPECT_FALSE(Id(kName, "ec").empty());
+}
+
 TEST_F(TokenCommand, SaysThatTheTokenIsUninitialised) {
   AddToken();
   EXPECT_THAT(Fails({"key", "generate", kName}), HasSubstr("not initialised"));
