@@ -1,11 +1,9 @@
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 
 #include "keybroker/cryptoki/names.h"
+#include "keybroker/token/host_wrap.h"
 #include "keybroker/token/key_wrap.h"
-#include "keybroker/token/openssl.h"
 
 namespace keybroker::token {
 namespace {
@@ -27,28 +25,6 @@ Bytes IvOf(WrapAlgorithm algorithm) {
   return algorithm == WrapAlgorithm::kAesCbcPad ? Bytes(kKnownIv) : Bytes();
 }
 
-// KnownAnswer is what algorithm makes of kKnownKey, by OpenSSL.
-std::vector<uint8_t> KnownAnswer(WrapAlgorithm algorithm, Bytes kek) {
-  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> ctx(EVP_CIPHER_CTX_new(),
-                                                                            EVP_CIPHER_CTX_free);
-  const bool cbc = algorithm == WrapAlgorithm::kAesCbcPad;
-  const EVP_CIPHER* cipher = cbc ? EVP_aes_256_cbc() : EVP_aes_256_wrap_pad();
-  std::vector<uint8_t> out(64);
-  int size = 0;
-  int rest = 0;
-  if (ctx == nullptr) return {};
-  EVP_CIPHER_CTX_set_flags(ctx.get(), EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-  if (EVP_EncryptInit_ex(ctx.get(), cipher, nullptr, kek.data(), cbc ? kKnownIv.data() : nullptr) !=
-          1 ||
-      EVP_EncryptUpdate(ctx.get(), out.data(), &size, kKnownKey.data(),
-                        static_cast<int>(kKnownKey.size())) != 1 ||
-      EVP_EncryptFinal_ex(ctx.get(), out.data() + size, &rest) != 1) {
-    return {};
-  }
-  out.resize(static_cast<size_t>(size) + static_cast<size_t>(rest));
-  return out;
-}
-
 Attributes SecretTemplate() {
   Attributes attributes;
   attributes.AddUlong(CKA_CLASS, CKO_SECRET_KEY)
@@ -64,7 +40,7 @@ Result<std::string> Tries(const Session& session, const WrapMechanism& how, cons
                           CK_OBJECT_HANDLE known, const std::vector<uint8_t>& answer) {
   const Bytes iv = IvOf(how.algorithm);
   KB_ASSIGN(const auto wrapped, kek.Wrap(how, iv, known));
-  if (answer.empty() || wrapped != answer) return std::string("another algorithm");
+  if (wrapped != answer) return std::string("another algorithm");
   Attributes back = SecretTemplate();
   KB_ASSIGN(const CK_OBJECT_HANDLE object, kek.Unwrap(how, iv, answer, back));
   const auto value = session.Read(object, CKA_VALUE);
@@ -105,7 +81,9 @@ std::vector<WrapMechanism> ProbeWrap(const Session& session, std::vector<std::st
     return found;
   }
   for (const WrapMechanism& how : kCandidates) {
-    const auto tried = Tries(session, how, *kek, *known, KnownAnswer(how.algorithm, known_kek));
+    const auto answer = HostWrap(how.algorithm, *secret, IvOf(how.algorithm), kKnownKey);
+    const auto tried = answer ? Tries(session, how, *kek, *known, *answer)
+                              : Result<std::string>(Fail(answer.error()));
     note(Line(how, tried));
     const bool have = std::any_of(found.begin(), found.end(), [&](const WrapMechanism& other) {
       return other.algorithm == how.algorithm;

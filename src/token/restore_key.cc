@@ -1,159 +1,26 @@
-#include <algorithm>
 #include <utility>
 
 #include "keybroker/token/key_wrap.h"
 #include "token/find_wrap.h"
-#include "token/generate_pair.h"
-#include "token/private_template.h"
-#include "token/prove_key.h"
-#include "token/spki.h"
+#include "token/put_key.h"
 
 namespace keybroker::token {
 namespace {
 
-// NSS keeps no public key in an EC private key that was unwrapped, and wants the bare point here.
-constexpr CK_ATTRIBUTE_TYPE kNssDb = 0xD5A0DB00UL;
-
-// Unwrapper makes objects of one wrapped key.
-struct Unwrapper {
-  const Session& session;
-  const WrappedKey& wrapped;
-  const UnwrapSpec& spec;
-  const Kek& kek;
-  WrapMechanism how;
-  std::vector<uint8_t> id;
-  PublicParts parts;
-
-  Result<CK_OBJECT_HANDLE> Private(bool on_token) const;
-};
-
-// BareOctets are the contents of a DER OCTET STRING of less than 256 bytes.
-Bytes BareOctets(Bytes der) { return der.subspan(der[1] < 0x80 ? 2 : 3); }
-
-Result<CK_OBJECT_HANDLE> Unwrapper::Private(bool on_token) const {
-  const PrivateKeyRights rights{spec.type, spec.exportable, spec.allowed_mechanisms, on_token};
-  Attributes object = PrivateTemplate(rights, spec.label, id);
-  auto key = kek.Unwrap(how, wrapped.iv, wrapped.bytes, object);
-  if (!key && key.error().rv == CKR_TEMPLATE_INCOMPLETE && spec.type == cryptoki::KeyType::kEc) {
-    object.Add(kNssDb, BareOctets(parts.second));
-    key = kek.Unwrap(how, wrapped.iv, wrapped.bytes, object);
-  }
-  if (key) return *key;
-  Error error = key.error();
-  error.detail = "the token does not unwrap the key: " + error.detail +
-                 ". The password fits the file, so the token cannot take such a key, or whoever "
-                 "wrote the file wrapped something else";
-  return Fail(std::move(error));
-}
-
-// Harden sets right what the token set otherwise than asked (opencryptoki ignores the template).
-Status Harden(const Session& session, CK_OBJECT_HANDLE key, bool exportable) {
-  if (CheckPrivateAttributes(session, key, exportable)) return {};
-  static_cast<void>(session.Set(key, Attributes().AddBool(CKA_SENSITIVE, true)));
-  if (!exportable)
-    static_cast<void>(session.Set(key, Attributes().AddBool(CKA_EXTRACTABLE, false)));
-  for (const CK_ATTRIBUTE_TYPE type : {CKA_DECRYPT, CKA_UNWRAP, CKA_DERIVE}) {
-    static_cast<void>(session.Set(key, Attributes().AddBool(type, false)));
-  }
-  return CheckPrivateAttributes(session, key, exportable);
-}
-
-// Prove checks an unwrapped object: its attributes, and a signature under the public key of spec.
-Status Prove(const Session& session, CK_OBJECT_HANDLE object, const UnwrapSpec& spec) {
-  KB_TRY(Harden(session, object, spec.exportable));
-  KeyPair pair;
-  pair.private_key = object;
-  pair.type = spec.type;
-  pair.spki = spec.spki;
-  return ProveKey(session, pair);
-}
-
-Status CheckGone(const Session& session, CK_OBJECT_HANDLE object) {
-  const auto still = session.ReadUlong(object, CKA_CLASS);
-  if (!still || !*still) return {};
-  return Fail(TokenFailed("the token still shows the key that it was told to destroy"));
-}
-
-Status TryPrivate(const Unwrapper& unwrapper) {
-  KB_ASSIGN(const CK_OBJECT_HANDLE object, unwrapper.Private(false));
-  const Status proved = Prove(unwrapper.session, object, unwrapper.spec);
-  const Status destroyed = unwrapper.session.Destroy(object);
-  KB_TRY(proved);
-  KB_TRY(destroyed);
-  return CheckGone(unwrapper.session, object);
-}
-
-Attributes PublicObject(const Unwrapper& unwrapper) {
-  const bool rsa = unwrapper.spec.type == cryptoki::KeyType::kRsa;
-  Attributes object;
-  object.AddUlong(CKA_CLASS, CKO_PUBLIC_KEY)
-      .AddUlong(CKA_KEY_TYPE, cryptoki::CkKeyType(unwrapper.spec.type))
-      .AddBool(CKA_TOKEN, true)
-      .AddBool(CKA_PRIVATE, false)
-      .AddBool(CKA_VERIFY, true)
-      .Add(CKA_LABEL, unwrapper.spec.label)
-      .Add(CKA_ID, unwrapper.id)
-      .Add(rsa ? CKA_MODULUS : CKA_EC_PARAMS, unwrapper.parts.first)
-      .Add(rsa ? CKA_PUBLIC_EXPONENT : CKA_EC_POINT, unwrapper.parts.second);
-  return object;
-}
-
-// Made lists what a restore put on the token, and takes it away again unless all went well.
-class Made {
- public:
-  explicit Made(const Session& session) : session_(session) {}
-  ~Made() {
-    for (auto object = objects_.rbegin(); object != objects_.rend(); ++object) {
-      static_cast<void>(session_.Destroy(*object));
-    }
-  }
-  Made(const Made&) = delete;
-  Made& operator=(const Made&) = delete;
-  void Add(CK_OBJECT_HANDLE object) { objects_.push_back(object); }
-  void Keep() { objects_.clear(); }
-
- private:
-  const Session& session_;
-  std::vector<CK_OBJECT_HANDLE> objects_;
-};
-
-// MakePublic makes the public key object, unless an earlier restore that was cut off left it.
-Status MakePublic(const Unwrapper& unwrapper, Made* made) {
-  const Attributes match =
-      std::move(Attributes().AddUlong(CKA_CLASS, CKO_PUBLIC_KEY).Add(CKA_ID, unwrapper.id));
-  KB_ASSIGN(const auto there, unwrapper.session.Find(match));
-  if (!there.empty()) return {};  // ReadPair compares it
-  KB_ASSIGN(const CK_OBJECT_HANDLE object, unwrapper.session.Create(PublicObject(unwrapper)));
-  made->Add(object);
-  return {};
-}
-
-Result<KeyPair> MakePair(const Unwrapper& unwrapper) {
-  const Session& session = unwrapper.session;
-  Made made(session);
-  KB_TRY(MakePublic(unwrapper, &made));
-  KB_ASSIGN(const CK_OBJECT_HANDLE object, unwrapper.Private(true));
-  made.Add(object);
-  KB_TRY(Prove(session, object, unwrapper.spec));
-  KB_ASSIGN(KeyPair pair, ReadPair(session, object));
-  if (pair.spki != unwrapper.spec.spki || pair.label != unwrapper.spec.label ||
-      pair.id != unwrapper.id) {
-    return Fail(TokenFailed("the token shows the restored key otherwise than it was made"));
-  }
-  made.Keep();
-  return pair;
-}
-
 Result<KeyPair> Work(const Session& session, const WrappedKey& wrapped, const Secret& kek,
                      const UnwrapSpec& spec, bool keep) {
   KB_ASSIGN(const WrapMechanism how, FindWrap(session, wrapped.algorithm));
-  KB_ASSIGN(auto id, SubjectKeyId(spec.spki));
-  KB_ASSIGN(auto parts, PartsOf(spec.type, spec.spki));
   KB_ASSIGN(const Kek on_token, Kek::Create(session, kek));
-  const Unwrapper unwrapper{session, wrapped, spec, on_token, how, std::move(id), std::move(parts)};
-  KB_TRY(TryPrivate(unwrapper));
-  if (!keep) return KeyPair{};
-  return MakePair(unwrapper);
+  const PrivateMaker unwrap = [&](const Attributes& object) -> Result<CK_OBJECT_HANDLE> {
+    auto key = on_token.Unwrap(how, wrapped.iv, wrapped.bytes, object);
+    if (key) return *key;
+    Error error = key.error();
+    error.detail = "the token does not unwrap the key: " + error.detail +
+                   ". The password fits the file, so the token cannot take such a key, or whoever "
+                   "wrote the file wrapped something else";
+    return Fail(std::move(error));
+  };
+  return PutKey(session, spec, unwrap, keep);
 }
 
 }  // namespace
