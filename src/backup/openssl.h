@@ -1,5 +1,7 @@
 #pragma once
 
+#include <openssl/bio.h>
+#include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
@@ -11,6 +13,7 @@ namespace keybroker::backup {
 
 using token::AlgorPtr;
 using token::EvpKey;
+using token::EvpKeyCtx;
 using token::Free;
 using token::X509Ptr;
 
@@ -26,6 +29,13 @@ using SafesPtr = std::unique_ptr<STACK_OF(PKCS7), Free<FreeSafes>>;
 using SigPtr = std::unique_ptr<X509_SIG, Free<X509_SIG_free>>;
 using Pbe2Ptr = std::unique_ptr<PBE2PARAM, Free<PBE2PARAM_free>>;
 using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Free<PBKDF2PARAM_free>>;
+using PbePtr = std::unique_ptr<PBEPARAM, Free<PBEPARAM_free>>;
+using ScryptPtr = std::unique_ptr<SCRYPT_PARAMS, Free<SCRYPT_PARAMS_free>>;
+using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Free<PKCS8_PRIV_KEY_INFO_free>>;
+using CipherPtr = std::unique_ptr<EVP_CIPHER, Free<EVP_CIPHER_free>>;
+using CipherCtxPtr = std::unique_ptr<EVP_CIPHER_CTX, Free<EVP_CIPHER_CTX_free>>;
+using DigestPtr = std::unique_ptr<EVP_MD, Free<EVP_MD_free>>;
+using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
 using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Free<ASN1_OBJECT_free>>;
 
 }  // namespace keybroker::backup
