@@ -1,0 +1,159 @@
+#include "cli/arriving_key.h"
+
+#include <algorithm>
+
+#include "cli/key_choice.h"
+#include "cli/layout.h"
+#include "cli/token_leftovers.h"
+#include "keybroker/base/file.h"
+#include "keybroker/base/hex.h"
+
+namespace keybroker::cli {
+namespace {
+
+std::vector<uint8_t> LeafOf(const ArrivingKey& key) {
+  return key.chain.empty() ? std::vector<uint8_t>() : key.chain.front().der;
+}
+
+// Differences says how the key that is there differs from the file's.
+Json Differences(const token::KeyPair& there, const ArrivingKey& key) {
+  Json list = Json::array();
+  if (there.id != key.id) list.push_back("its CKA_ID is " + Hex(there.id));
+  if (there.label != key.name) list.push_back("its label is \"" + there.label + "\"");
+  if (there.certificate != LeafOf(key)) {
+    list.push_back(there.certificate.empty() ? "it has no certificate"
+                                             : "its certificate is another");
+  }
+  return list;
+}
+
+Json Generations(const token::KeyList& keys, const ArrivingKey& arriving) {
+  Json ids = Json::array();
+  for (const auto& key : keys.keys) {
+    if (key.label == arriving.name && key.type == arriving.type) ids.push_back(Hex(key.id));
+  }
+  return ids;
+}
+
+// Make makes pair and certificate, or nothing.
+Result<token::KeyPair> Make(LoggedIn& token, const ArrivingKey& arriving, const KeyMaker& make) {
+  KB_ASSIGN(auto key, make(token));
+  const auto leaf = LeafOf(arriving);
+  const Status written =
+      leaf.empty() ? Status() : token::WriteCertificate(token.session, key, leaf);
+  if (!written) {
+    static_cast<void>(token::DeleteKey(token.session, key));
+    return Fail(written.error());
+  }
+  key.certificate = leaf;
+  return key;
+}
+
+// Present finds the key by its CKA_ID, else, where another program named it, by its public key.
+Result<const token::KeyPair*> Present(const token::KeyList& keys, const ArrivingKey& arriving) {
+  const token::KeyPair* there = nullptr;
+  for (const auto& key : keys.keys) {
+    if (key.id == arriving.id && key.spki != arriving.spki) {
+      return Fail(Conflict("the token has another key with this CKA_ID: nothing was changed"));
+    }
+    if (key.spki != arriving.spki) continue;
+    if (there == nullptr || key.id == arriving.id) there = &key;
+  }
+  return there;
+}
+
+}  // namespace
+
+Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& arriving, const KeyMaker& make) {
+  // One that was killed before may have left an object of this very CKA_ID that holds no key.
+  KB_ASSIGN(const auto removed, token::RemoveLeftoversOf(token.session, arriving.id));
+  KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+  KB_ASSIGN(const token::KeyPair* there, Present(keys, arriving));
+  token::KeyPair key;
+  if (there == nullptr) {
+    KB_ASSIGN(key, Make(token, arriving, make));
+  } else {
+    key = *there;
+  }
+  // One that was cut off before its certificate is made whole; any other difference is told.
+  const bool completed = there != nullptr && there->id == arriving.id &&
+                         there->certificate.empty() && !arriving.chain.empty();
+  if (completed) {
+    KB_TRY(token::WriteCertificate(token.session, key, LeafOf(arriving)));
+    key.certificate = LeafOf(arriving);
+  }
+  return Json{{"key", KeyJson(key, false)},
+              {"present", there != nullptr},
+              {"completed", completed},
+              {"removed", LeftoversJson(removed)},
+              {"differences", Differences(key, arriving)},
+              {"others", Generations(keys, arriving)}};
+}
+
+std::string ArrivalText(const Json& outcome, const ArrivingKey& arriving, const std::string& token,
+                        const ArrivalWords& words) {
+  const std::string source = words.source;
+  const std::string key = arriving.name + " (" + std::string(cryptoki::KeyTypeName(arriving.type)) +
+                          ", id " + Hex(arriving.id) + ")";
+  if (GetBool(outcome, "completed")) {
+    return "the token \"" + token + "\" has the key " + key + " already, but had no certificate " +
+           "of it: that of the " + source + " was written. The key itself was not changed\n";
+  }
+  if (!GetBool(outcome, "present")) {
+    return words.done + (" the key " + key) + " on the token \"" + token + "\"\n" +
+           "it signed, and the signature fits " +
+           (arriving.chain.empty() ? "the public key of the " + source
+                                   : "the " + source + "'s certificate") +
+           "\n";
+  }
+  std::string text =
+      "the token \"" + token + "\" has the key " + key + " already: nothing was changed. " +
+      (outcome["differences"].empty() ? "It is the same as in the " + source : std::string("But "));
+  const char* joint = "";
+  for (const Json& each : outcome["differences"]) {
+    if (each.is_string()) text += joint + each.get<std::string>();
+    joint = "; ";
+  }
+  return text + "\n";
+}
+
+std::vector<std::string> RemovedNotes(const Json& outcome) {
+  std::vector<std::string> notes;
+  for (const Json& each : outcome["removed"]) {
+    if (!each.is_string()) continue;
+    notes.push_back("removed what a command that was killed had left: " + each.get<std::string>());
+  }
+  return notes;
+}
+
+Status StoreArrivedChain(const config::Settings& settings, const ArrivingKey& key) {
+  if (key.chain.empty()) return {};
+  const auto path = ChainFile(settings, key.name, key.type, Hex(key.id));
+  KB_TRY(MakeDirectory(path.parent_path(), "", 0755));
+  Status written = WriteFileAtomically(path, credential::FormatCertificates(key.chain), 0644,
+                                       Overwrite::kRefuse);
+  if (!written && written.error().code == ErrorCode::kConflict) return {};
+  return written;
+}
+
+Status StoreArrivedGeneration(const config::Settings& settings, const ArrivingKey& key,
+                              const Json& others, const ArrivalWords& words, Answer& answer) {
+  KB_ASSIGN(auto current, LoadCurrent(settings));
+  const std::string id = Hex(key.id);
+  const std::string only =
+      others.size() == 1 && others[0].is_string() ? others[0].get<std::string>() : std::string();
+  const auto entry =
+      current.ids.try_emplace({key.name, key.type}, others.empty() ? id : only).first;
+  if (entry->second.empty()) return {};  // several, none current: for the operator to say
+  KB_TRY(StoreCurrent(settings, current));
+  answer.json["key"]["current"] = entry->second == id;
+  if (entry->second != id) {
+    answer.notes.push_back("another generation (id " + entry->second +
+                           ") is the current one and stays it: this " + words.source +
+                           " is of an older or other key. `keybroker key current " + key.name +
+                           " --id " + id + "` would change that");
+  }
+  return {};
+}
+
+}  // namespace keybroker::cli

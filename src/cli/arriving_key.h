@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/answer.h"
+#include "cli/token_access.h"
+#include "keybroker/config/settings.h"
+#include "keybroker/credential/certificate.h"
+#include "keybroker/token/key_pair.h"
+
+namespace keybroker::cli {
+
+// ArrivingKey is a key that a file brings onto a token, by a restore or an import.
+struct ArrivingKey {
+  std::string name;
+  cryptoki::KeyType type = cryptoki::KeyType::kEc;
+  std::vector<uint8_t> id;                     // CKA_ID
+  std::vector<uint8_t> spki;                   // DER
+  std::vector<credential::Certificate> chain;  // leaf first; empty: none
+};
+
+// ArrivalWords are what the two ways are called: "restored", "backup"; "imported", "file".
+struct ArrivalWords {
+  const char* done;
+  const char* source;
+};
+
+// KeyMaker makes the key pair on the token and proves it, or leaves the token as it was.
+using KeyMaker = std::function<Result<token::KeyPair>(LoggedIn& token)>;
+
+// ArriveOnToken makes pair and certificate, or nothing; a key that is there already is compared and
+// left alone, but that a certificate is written where one cut off before it left none. Gives the
+// fields key, present, completed, removed (what a killed command had left, which is cleared first),
+// differences and others (ids of the generations there were).
+Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& key, const KeyMaker& make);
+
+// ArrivalText tells that outcome.
+std::string ArrivalText(const Json& outcome, const ArrivingKey& key, const std::string& token,
+                        const ArrivalWords& words);
+
+// RemovedNotes tells what was cleared away.
+std::vector<std::string> RemovedNotes(const Json& outcome);
+
+// StoreArrivedGeneration writes down which key is current. One that arrives never takes another's
+// place: the answer gets a note then.
+Status StoreArrivedGeneration(const config::Settings& settings, const ArrivingKey& key,
+                              const Json& others, const ArrivalWords& words, Answer& answer);
+
+// StoreArrivedChain puts the chain where `reference write` takes it from, unless there is one.
+Status StoreArrivedChain(const config::Settings& settings, const ArrivingKey& key);
+
+}  // namespace keybroker::cli
