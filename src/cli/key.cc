@@ -6,6 +6,7 @@ namespace keybroker::cli {
 void AddKey(const Command& root) {
   const Command noun = root.Noun("key", "keys on the token");
   AddKeyGenerate(noun);
+  AddKeyImport(noun);
   AddKeyList(noun);
   AddKeyShow(noun);
   AddKeyCurrent(noun);

@@ -27,7 +27,7 @@ namespace keybroker::cli {
 namespace {
 
 constexpr size_t kMaxResult = 16 << 20;
-constexpr uint32_t kMaxSecret = 4096;
+constexpr uint32_t kMaxSecret = 1 << 20;  // a whole key file
 
 bool SendAll(int fd, std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
@@ -148,18 +148,24 @@ Result<std::optional<tokenhost::TokenLoan>> BorrowIfItAdmitsOneProcess(
   return Fail(error);
 }
 
-Status WaitFor(pid_t pid) {
+Error Crashed(int signal, ChildKind kind) {
+  const std::string how =
+      " was ended by signal " + std::to_string(signal) + " (" + ::strsignal(signal) + "), ";
+  if (kind == ChildKind::kFile) {
+    return Malformed("the process that reads the file" + how +
+                     "so the file is not taken. Nothing was changed");
+  }
+  return TokenFailed("the process that talks to the token" + how +
+                     "most likely in the vendor's module. Look at the token with "
+                     "`keybroker key list` before trying again");
+}
+
+Status WaitFor(pid_t pid, ChildKind kind) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) return Fail(SystemError("waitpid", errno));
   }
-  if (WIFSIGNALED(status)) {
-    return Fail(TokenFailed("the process that talks to the token was ended by signal " +
-                            std::to_string(WTERMSIG(status)) + " (" +
-                            ::strsignal(WTERMSIG(status)) +
-                            "), most likely in the vendor's module. Look at the token with "
-                            "`keybroker key list` before trying again"));
-  }
+  if (WIFSIGNALED(status)) return Fail(Crashed(WTERMSIG(status), kind));
   return {};
 }
 
@@ -172,7 +178,7 @@ Result<Json> RunAsTokenUser(const config::Settings& settings, const token::Token
 }
 
 Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
-                       const TokenWork& work) {
+                       const TokenWork& work, ChildKind kind) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Fail(SystemError("socketpair", errno));
@@ -193,7 +199,7 @@ Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>
   });
   auto text = ReceiveText(ours.get());
   ours.Reset();
-  KB_TRY(WaitFor(pid));
+  KB_TRY(WaitFor(pid, kind));
   KB_TRY(text);
   if (!sent && text->empty()) return Fail(Internal("the token's process ended before its work"));
   return Unpack(*text);

@@ -16,6 +16,9 @@ namespace keybroker::cli {
 // back JSON.
 using TokenWork = std::function<Result<Json>(const std::vector<Secret>& secrets)>;
 
+// ChildKind is what a child's crash is blamed on: a vendor's module, or the file that it reads.
+enum class ChildKind { kToken, kFile };
+
 // RunAsTokenUser does work in a child process that has become settings.token_user when we are root:
 // what it creates on the token belongs to who must read it, and a vendor's module never runs as
 // root, nor in the process that writes configuration. A crash of it is an error like any other.
@@ -31,6 +34,6 @@ Result<Json> RunAsTokenUser(const config::Settings& settings, const token::Token
 // RunAsUser is the same as another user, by name or decimal uid; as whoever we are when we are not
 // root.
 Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
-                       const TokenWork& work);
+                       const TokenWork& work, ChildKind kind = ChildKind::kToken);
 
 }  // namespace keybroker::cli
