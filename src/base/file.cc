@@ -8,27 +8,10 @@
 #include <cerrno>
 #include <utility>
 
-#include "keybroker/base/process.h"
-#include "keybroker/base/unique_fd.h"
+#include "base/regular_file.h"
 
 namespace keybroker {
 namespace {
-
-Error OpenError(const std::filesystem::path& path, int error) {
-  const std::string what = "cannot read " + path.string();
-  if (error == ENOENT || error == ENOTDIR) return NotFound(what + ": no such file");
-  if (error == EACCES || error == EPERM) return Denied(what + ": permission denied");
-  return SystemError(what, error);
-}
-
-Result<UniqueFd> OpenRegular(const std::filesystem::path& path, struct stat* info) {
-  // O_NONBLOCK: a FIFO put in the file's place must not hang us.
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd) return Fail(OpenError(path, errno));
-  if (::fstat(fd.get(), info) != 0) return Fail(SystemError("fstat " + path.string(), errno));
-  if (!S_ISREG(info->st_mode)) return Fail(Malformed(path.string() + " is not a regular file"));
-  return fd;
-}
 
 std::filesystem::path DirectoryOf(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -86,62 +69,6 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size)
           Malformed(path.string() + " is larger than " + std::to_string(max_size) + " bytes"));
     }
   }
-}
-
-namespace {
-
-// OwnName is the name of the user whom the process runs as.
-std::string OwnName() {
-  const std::string uid = std::to_string(::geteuid());
-  const auto user = FindUser(uid);
-  return user ? user->name : uid;
-}
-
-Error NotReadable(const std::filesystem::path& path) {
-  // Whoever is no user of ours must not be told to make the PIN his.
-  return Denied(
-      "the user \"" + OwnName() + "\", as whom " + path.string() +
-      " is read, may not. Run keybroker as root; if that is the tokenhost's user already, "
-      "the file must be its: chown " +
-      OwnName() + " " + path.string() +
-      " (and each folder above must let that user through: namei -l " + path.string() +
-      " shows them)");
-}
-
-}  // namespace
-
-Result<Secret> ReadSecretFile(const std::filesystem::path& path) {
-  struct stat info {};
-  auto opened = OpenRegular(path, &info);
-  if (!opened && opened.error().code == ErrorCode::kDenied) return Fail(NotReadable(path));
-  KB_ASSIGN(const UniqueFd fd, std::move(opened));
-  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
-    return Fail(Denied(path.string() + " belongs to uid " + std::to_string(info.st_uid) +
-                       ", and is read as the user \"" + OwnName() + "\", whose it must be: chown " +
-                       OwnName() + " " + path.string()));
-  }
-  if ((info.st_mode & 077) != 0) {
-    return Fail(
-        Denied(path.string() + " is open to others than its owner: chmod 0600 " + path.string()));
-  }
-  KB_ASSIGN(Secret secret, Secret::Allocate(1024));
-  size_t size = 0;
-  while (size < secret.capacity()) {
-    const auto room = secret.Buffer().subspan(size);
-    const ssize_t n = ::read(fd.get(), room.data(), room.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Fail(SystemError("cannot read " + path.string(), errno));
-    if (n == 0) break;
-    size += static_cast<size_t>(n);
-  }
-  if (size == secret.capacity())
-    return Fail(Malformed(path.string() + " is too long for a secret"));
-  secret.SetSize(size);
-  size_t end = 0;
-  while (end < size && secret.Expose()[end] != '\n' && secret.Expose()[end] != '\r') ++end;
-  secret.Truncate(end);
-  if (secret.empty()) return Fail(Malformed(path.string() + ": the first line is empty"));
-  return secret;
 }
 
 StagedFile::StagedFile(StagedFile&& other) noexcept

@@ -1,31 +1,56 @@
 #include "keybroker/base/secret_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <span>
 #include <string>
+#include <utility>
 
-#include "keybroker/base/unique_fd.h"
+#include "base/regular_file.h"
+#include "keybroker/base/process.h"
 
 namespace keybroker {
 namespace {
 
-Error CannotRead(const std::filesystem::path& path, int error) {
-  const std::string what = "cannot read " + path.string();
-  if (error == ENOENT || error == ENOTDIR) return NotFound(what + ": no such file");
-  if (error == EACCES || error == EPERM) return Denied(what + ": permission denied");
-  return SystemError(what, error);
+constexpr size_t kMaxSecret = 1024;
+
+// OwnName is the name of the user whom the process runs as.
+std::string OwnName() {
+  const std::string uid = std::to_string(::geteuid());
+  const auto user = FindUser(uid);
+  return user ? user->name : uid;
 }
 
-// ReadInto reads to the end of the file, or until there is no more room.
-Result<size_t> ReadInto(int fd, std::span<uint8_t> room, const std::filesystem::path& path) {
+Error NotReadable(const std::filesystem::path& path) {
+  // Whoever is no user of ours must not be told to make the PIN his.
+  return Denied(
+      "the user \"" + OwnName() + "\", as whom " + path.string() +
+      " is read, may not. Run keybroker as root; if that is the tokenhost's user already, "
+      "the file must be its: chown " +
+      OwnName() + " " + path.string() +
+      " (and each folder above must let that user through: namei -l " + path.string() +
+      " shows them)");
+}
+
+Status CheckOwner(const std::filesystem::path& path, const struct stat& info) {
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    return Fail(Denied(path.string() + " belongs to uid " + std::to_string(info.st_uid) +
+                       ", and is read as the user \"" + OwnName() + "\", whose it must be: chown " +
+                       OwnName() + " " + path.string()));
+  }
+  if ((info.st_mode & 077) == 0) return {};
+  return Fail(
+      Denied(path.string() + " is open to others than its owner: chmod 0600 " + path.string()));
+}
+
+// ReadAll reads to the end of the file, or until there is no more room.
+Result<size_t> ReadAll(int fd, std::span<uint8_t> room, const std::filesystem::path& path) {
   size_t size = 0;
   while (size < room.size()) {
     const ssize_t n = ::read(fd, room.data() + size, room.size() - size);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Fail(CannotRead(path, errno));
+    if (n < 0) return Fail(SystemError("cannot read " + path.string(), errno));
     if (n == 0) break;
     size += static_cast<size_t>(n);
   }
@@ -34,12 +59,27 @@ Result<size_t> ReadInto(int fd, std::span<uint8_t> room, const std::filesystem::
 
 }  // namespace
 
-Result<SecretFile> ReadWholeSecretFile(const std::filesystem::path& path, size_t max_size) {
-  // O_NONBLOCK: a FIFO put in the file's place must not hang us.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+Result<Secret> ReadSecretFile(const std::filesystem::path& path) {
   struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0) return Fail(CannotRead(path, errno));
-  if (!S_ISREG(info.st_mode)) return Fail(Malformed(path.string() + " is not a regular file"));
+  auto opened = OpenRegular(path, &info);
+  if (!opened && opened.error().code == ErrorCode::kDenied) return Fail(NotReadable(path));
+  KB_ASSIGN(const UniqueFd fd, std::move(opened));
+  KB_TRY(CheckOwner(path, info));
+  KB_ASSIGN(Secret secret, Secret::Allocate(kMaxSecret));
+  KB_ASSIGN(const size_t size, ReadAll(fd.get(), secret.Buffer(), path));
+  if (size == secret.capacity())
+    return Fail(Malformed(path.string() + " is too long for a secret"));
+  secret.SetSize(size);
+  size_t end = 0;
+  while (end < size && secret.Expose()[end] != '\n' && secret.Expose()[end] != '\r') ++end;
+  secret.Truncate(end);
+  if (secret.empty()) return Fail(Malformed(path.string() + ": the first line is empty"));
+  return secret;
+}
+
+Result<SecretFile> ReadWholeSecretFile(const std::filesystem::path& path, size_t max_size) {
+  struct stat info {};
+  KB_ASSIGN(const UniqueFd fd, OpenRegular(path, &info));
   const auto expected = static_cast<size_t>(info.st_size);
   if (expected > max_size) {
     return Fail(
@@ -48,7 +88,7 @@ Result<SecretFile> ReadWholeSecretFile(const std::filesystem::path& path, size_t
   SecretFile file;
   file.mode = info.st_mode & 07777;
   KB_ASSIGN(file.content, Secret::Allocate(expected + 1));
-  KB_ASSIGN(const size_t size, ReadInto(fd.get(), file.content.Buffer(), path));
+  KB_ASSIGN(const size_t size, ReadAll(fd.get(), file.content.Buffer(), path));
   if (size > expected) return Fail(Unavailable(path.string() + " grew while it was read"));
   file.content.SetSize(size);
   return file;

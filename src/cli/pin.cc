@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "keybroker/base/file.h"
+#include "keybroker/base/secret_file.h"
 #include "keybroker/base/unique_fd.h"
 
 namespace keybroker::cli {

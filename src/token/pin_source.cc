@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "keybroker/base/file.h"
+#include "keybroker/base/secret_file.h"
 
 namespace keybroker::token {
 

@@ -18,10 +18,6 @@ namespace keybroker {
 // Malformed when it is larger or not a regular file.
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size = 1 << 20);
 
-// ReadSecretFile reads a PIN or password file: its first line without the newline. Refuses
-// (Denied) a file that others than its owner can read or write, or that is neither ours nor root's.
-Result<Secret> ReadSecretFile(const std::filesystem::path& path);
-
 // FileOwner is who a written file belongs to; -1 keeps the writing process's own id.
 struct FileOwner {
   uid_t uid = static_cast<uid_t>(-1);

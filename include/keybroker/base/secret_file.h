@@ -10,6 +10,10 @@
 
 namespace keybroker {
 
+// ReadSecretFile reads a PIN or password file: its first line without the newline. Refuses
+// (Denied) a file that others than its owner can read or write, or that is neither ours nor root's.
+Result<Secret> ReadSecretFile(const std::filesystem::path& path);
+
 // SecretFile is a whole file that may hold a secret.
 struct SecretFile {
   Secret content;

@@ -18,8 +18,8 @@ namespace {
 
 using Certificates = std::vector<credential::Certificate>;
 
-// Reader carries what all formats need.
-struct Reader {
+// KeyFileReader carries what all formats need.
+struct KeyFileReader {
   const LegacyLibrary& library;
   const Secret* password;
   bool allow_weak;
@@ -36,7 +36,8 @@ struct Reader {
   KeyFileResult<ForeignKey> Block(const PemBlock& block) const;
 };
 
-KeyFileResult<ForeignKey> Reader::Key(const EvpKey& key, ForeignKey found, bool decrypted) const {
+KeyFileResult<ForeignKey> KeyFileReader::Key(const EvpKey& key, ForeignKey found,
+                                             bool decrypted) const {
   ERR_clear_error();
   if (key == nullptr && decrypted) return WrongPassword();
   if (key == nullptr) return FailKeyFile(KeyFileDefect::kDamaged, "its private key does not parse");
@@ -45,7 +46,7 @@ KeyFileResult<ForeignKey> Reader::Key(const EvpKey& key, ForeignKey found, bool 
   return found;
 }
 
-KeyFileResult<ForeignKey> Reader::KeyManager(const KeyManagerFile& file) const {
+KeyFileResult<ForeignKey> KeyFileReader::KeyManager(const KeyManagerFile& file) const {
   if (password == nullptr) return PasswordWanted();
   const auto opened = OpenKeyManager(library, file.ciphertext, *password);
   if (!opened) return tl::unexpected(opened.error());
@@ -65,7 +66,7 @@ KeyFileResult<ForeignKey> Reader::KeyManager(const KeyManagerFile& file) const {
   return key;
 }
 
-KeyFileResult<ForeignKey> Reader::EncryptedPkcs8(token::Bytes der) const {
+KeyFileResult<ForeignKey> KeyFileReader::EncryptedPkcs8(token::Bytes der) const {
   const uint8_t* at = der.data();
   const SigPtr sig(d2i_X509_SIG(nullptr, &at, static_cast<long>(der.size())));
   if (sig == nullptr || at != der.data() + der.size()) {
@@ -88,7 +89,7 @@ KeyFileResult<ForeignKey> Reader::EncryptedPkcs8(token::Bytes der) const {
   return Key(DecodePkcs8(library, info.get()), std::move(found), true);
 }
 
-KeyFileResult<ForeignKey> Reader::Block(const PemBlock& block) const {
+KeyFileResult<ForeignKey> KeyFileReader::Block(const PemBlock& block) const {
   if (block.name == "PRIVATE KEY") return Key(DecodePkcs8(library, block.der.Expose()), {});
   if (block.name == "ENCRYPTED PRIVATE KEY") return EncryptedPkcs8(block.der.Expose());
   const bool ec = block.name == "EC PRIVATE KEY";
@@ -110,7 +111,7 @@ KeyFileResult<ForeignKey> Reader::Block(const PemBlock& block) const {
   return Key(DecodeTraditional(library, der->Expose(), ec), std::move(found), true);
 }
 
-KeyFileResult<ForeignKey> Reader::Pem(token::Bytes bytes) const {
+KeyFileResult<ForeignKey> KeyFileReader::Pem(token::Bytes bytes) const {
   const auto blocks = ReadPem(bytes);
   if (!blocks) return tl::unexpected(blocks.error());
   const PemBlock* block = nullptr;
@@ -142,7 +143,7 @@ KeyFileResult<ForeignKey> Reader::Pem(token::Bytes bytes) const {
   return found;
 }
 
-KeyFileResult<ForeignKey> Reader::Pkcs12(token::Bytes bytes) const {
+KeyFileResult<ForeignKey> KeyFileReader::Pkcs12(token::Bytes bytes) const {
   const auto content = OpenPkcs12(library, bytes, password);
   if (!content) return tl::unexpected(content.error());
   ForeignKey found;
@@ -163,7 +164,7 @@ KeyFileResult<ForeignKey> Reader::Pkcs12(token::Bytes bytes) const {
 }
 
 // Der tells by the first elements within the outermost SEQUENCE what a file is.
-KeyFileResult<ForeignKey> Reader::Der(token::Bytes bytes) const {
+KeyFileResult<ForeignKey> KeyFileReader::Der(token::Bytes bytes) const {
   DerReader outer(bytes);
   const auto whole = outer.NextOf(kDerSequence);
   if (!whole && outer.truncated()) {
@@ -201,7 +202,7 @@ KeyFileResult<ForeignKey> ReadKeyFile(token::Bytes bytes, const Secret* password
   }
   const LegacyLibrary library;
   if (!library.good()) return FailKeyFile(KeyFileDefect::kUnsupported, library.Missing());
-  const Reader reader{library, password, allow_weak};
+  const KeyFileReader reader{library, password, allow_weak};
   const auto key_manager = FindKeyManager(bytes);
   if (key_manager && *key_manager) return reader.KeyManager(**key_manager);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -1,4 +1,5 @@
 #include "keybroker/base/file.h"
+#include "keybroker/base/secret_file.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
