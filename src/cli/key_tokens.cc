@@ -7,6 +7,7 @@
 #include "cli/layout.h"
 #include "cli/token_child.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/joined.h"
 #include "keybroker/cryptoki/cryptoki.h"
 #include "keybroker/token/config.h"
 #include "keybroker/token/module.h"
@@ -60,12 +61,6 @@ Holders FindHolders(const config::Settings& settings,
     }
   }
   return holders;
-}
-
-std::string Joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
 }
 
 Error Ambiguous(const Holders& holders, const std::vector<token::TokenConfig>& configs,

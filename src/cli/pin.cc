@@ -7,7 +7,6 @@
 
 #include <utility>
 
-#include "keybroker/base/file.h"
 #include "keybroker/base/secret_file.h"
 #include "keybroker/base/unique_fd.h"
 

@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <set>
 
+#include "keybroker/base/joined.h"
 #include "keybroker/base/utf8.h"
 
 namespace keybroker::config {
@@ -52,15 +53,6 @@ int LineOf(const toml::source_region& source) { return static_cast<int>(source.b
 std::string Quoted(std::string_view text) { return TomlQuote(text); }
 
 template <typename List>
-std::string Joined(const List& list) {
-  std::string text;
-  for (const auto& item : list) {
-    if (!text.empty()) text += ", ";
-    text += item;
-  }
-  return text;
-}
-
 bool HasControl(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "keybroker/base/file.h"
 #include "keybroker/base/secret_file.h"
 
 namespace keybroker::token {

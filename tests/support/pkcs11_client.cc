@@ -7,7 +7,6 @@
 #include <iterator>
 #include <string_view>
 
-#include "keybroker/base/file.h"
 #include "keybroker/base/secret_file.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"

@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include "keybroker/base/joined.h"
 #include "keybroker/broker/admin_client.h"
 
 namespace keybroker::cli {
@@ -13,12 +14,6 @@ constexpr char kUnsupported[] =
     "Its log says why. \"unsupported\" in there (unsupported key algorithm, DECODER "
     "routines::unsupported) means that it read the reference without keybroker's engine: "
     "OPENSSL_CONF, or its own setting, does not reach it";
-
-std::string Joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 // Refusal is the broker's own word and sentence for what it would not sign.
 struct Refusal {

@@ -26,7 +26,7 @@ KeyFileResult<ForeignKey> Open(const std::string& file, const char* password = k
   return ReadKeyFile(BytesOf(file), &secret, false);
 }
 
-KeyFileDefect Refusal(const std::string& file, const char* password = kPassword) {
+KeyFileDefect KeyFileRefusal(const std::string& file, const char* password = kPassword) {
   const auto found = Open(file, password);
   EXPECT_FALSE(found);
   return found ? KeyFileDefect{} : found.error().defect;
@@ -88,7 +88,7 @@ std::string Pkcs12(const Chain& chain) {
 // same key, or none.
 void Sweep(const std::string& file, const std::vector<uint8_t>& spki, KeyFileDefect cut) {
   for (size_t size = 0; size < file.size(); ++size) {
-    EXPECT_EQ(Refusal(file.substr(0, size)), cut) << size;
+    EXPECT_EQ(KeyFileRefusal(file.substr(0, size)), cut) << size;
   }
   for (size_t i = 0; i < file.size(); ++i) {
     std::string damaged = file;
@@ -141,7 +141,7 @@ TEST(ForeignKey, IsNotReadWhereTheCostIsOverTheCap) {
   ASSERT_EQ(X509_ALGOR_copy(algorithm, dear.get()), 1);
   ASSERT_EQ(ASN1_OCTET_STRING_set(octets, reinterpret_cast<const uint8_t*>("0123456789abcdef"), 16),
             1);
-  EXPECT_EQ(Refusal(DerOf(sig.get(), i2d_X509_SIG)), KeyFileDefect::kOverCap);
+  EXPECT_EQ(KeyFileRefusal(DerOf(sig.get(), i2d_X509_SIG)), KeyFileDefect::kOverCap);
 }
 
 TEST(ForeignKey, UnderScryptIsReadUpToACost) {
@@ -151,10 +151,10 @@ TEST(ForeignKey, UnderScryptIsReadUpToACost) {
       key.pkey(), PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 16, nullptr, 1024, 8, 1));
   EXPECT_TRUE(Open(scrypt));
   EXPECT_EQ(
-      Refusal(Edit(scrypt, "\x02\x01\x08\x02\x01\x01"s, "\x02\x01\x7f\x02\x01\x7f"s)),
+      KeyFileRefusal(Edit(scrypt, "\x02\x01\x08\x02\x01\x01"s, "\x02\x01\x7f\x02\x01\x7f"s)),
       KeyFileDefect::kPassword);  // 2^10 * 127 * 127, just under 2^24: derived, and another key
-  EXPECT_EQ(Refusal(Edit(scrypt, "\x02\x02\x04\x00\x02\x01\x08\x02\x01\x01"s,
-                         "\x02\x02\x10\x00\x02\x01\x7f\x02\x01\x7f"s)),
+  EXPECT_EQ(KeyFileRefusal(Edit(scrypt, "\x02\x02\x04\x00\x02\x01\x08\x02\x01\x01"s,
+                                "\x02\x02\x10\x00\x02\x01\x7f\x02\x01\x7f"s)),
             KeyFileDefect::kOverCap);
 }
 
@@ -203,34 +203,34 @@ TEST(ForeignKey, OfOtherKindsIsRefusedWithTheReason) {
   const auto curve = Open(Pkcs8(TestKey::Ec("secp256k1").pkey()));
   ASSERT_FALSE(curve);
   EXPECT_THAT(curve.error().detail, HasSubstr("secp256k1"));
-  EXPECT_EQ(Refusal(Pkcs8(TestKey::Rsa(2304).pkey())), KeyFileDefect::kUnsupported);
-  EXPECT_EQ(Refusal(Pkcs8(TestKey::Rsa(1024).pkey())), KeyFileDefect::kWeak);
+  EXPECT_EQ(KeyFileRefusal(Pkcs8(TestKey::Rsa(2304).pkey())), KeyFileDefect::kUnsupported);
+  EXPECT_EQ(KeyFileRefusal(Pkcs8(TestKey::Rsa(1024).pkey())), KeyFileDefect::kWeak);
 }
 
 TEST(ForeignKey, WithNumbersThatDoNotFitIsRefused) {
   const TestKey key = TestKey::Rsa(2048);
   std::string der = Pkcs8(key.pkey());
   der[der.size() - 40] = static_cast<char>(der[der.size() - 40] ^ 1);  // in the CRT coefficient
-  EXPECT_EQ(Refusal(der), KeyFileDefect::kDamaged);
+  EXPECT_EQ(KeyFileRefusal(der), KeyFileDefect::kDamaged);
 }
 
 TEST(ForeignKey, IsAskedForItsPasswordOnlyWhereItHasOne) {
   const TestKey key = TestKey::Ec();
   EXPECT_TRUE(Open(Pkcs8(key.pkey()), nullptr));
-  EXPECT_EQ(Refusal(Pbes2(key.pkey()), nullptr), KeyFileDefect::kPasswordWanted);
-  EXPECT_EQ(Refusal(Pkcs12(Chain()), nullptr), KeyFileDefect::kPasswordWanted);
-  EXPECT_EQ(Refusal(Pbes2(key.pkey()), "another"), KeyFileDefect::kPassword);
-  EXPECT_EQ(Refusal(Pkcs12(Chain()), "another"), KeyFileDefect::kPassword);
+  EXPECT_EQ(KeyFileRefusal(Pbes2(key.pkey()), nullptr), KeyFileDefect::kPasswordWanted);
+  EXPECT_EQ(KeyFileRefusal(Pkcs12(Chain()), nullptr), KeyFileDefect::kPasswordWanted);
+  EXPECT_EQ(KeyFileRefusal(Pbes2(key.pkey()), "another"), KeyFileDefect::kPassword);
+  EXPECT_EQ(KeyFileRefusal(Pkcs12(Chain()), "another"), KeyFileDefect::kPassword);
 }
 
 TEST(ForeignKey, IsToldFromWhatIsNone) {
   const Chain chain;
   const std::string leaf(chain.leaf.der.begin(), chain.leaf.der.end());
-  EXPECT_EQ(Refusal(leaf), KeyFileDefect::kNotAKeyFile);
-  EXPECT_EQ(Refusal("-----BEGIN NOTHING-----\n"), KeyFileDefect::kTruncated);
-  EXPECT_EQ(Refusal(std::string(kMaxKeyFile + 1, '0')), KeyFileDefect::kNotAKeyFile);
-  EXPECT_EQ(Refusal(Pkcs8(chain.key.pkey()) + "x"), KeyFileDefect::kDamaged);
-  EXPECT_EQ(Refusal(std::string("\x30\x80", 2)), KeyFileDefect::kNotAKeyFile);
+  EXPECT_EQ(KeyFileRefusal(leaf), KeyFileDefect::kNotAKeyFile);
+  EXPECT_EQ(KeyFileRefusal("-----BEGIN NOTHING-----\n"), KeyFileDefect::kTruncated);
+  EXPECT_EQ(KeyFileRefusal(std::string(kMaxKeyFile + 1, '0')), KeyFileDefect::kNotAKeyFile);
+  EXPECT_EQ(KeyFileRefusal(Pkcs8(chain.key.pkey()) + "x"), KeyFileDefect::kDamaged);
+  EXPECT_EQ(KeyFileRefusal(std::string("\x30\x80", 2)), KeyFileDefect::kNotAKeyFile);
 }
 
 }  // namespace
