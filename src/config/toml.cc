@@ -52,7 +52,6 @@ int LineOf(const toml::source_region& source) { return static_cast<int>(source.b
 
 std::string Quoted(std::string_view text) { return TomlQuote(text); }
 
-template <typename List>
 bool HasControl(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;

@@ -6,6 +6,7 @@
 
 #include "backup/foreign/kdf_cost.h"
 #include "backup/openssl.h"
+#include "unit/backup/open_foreign.h"
 #include "unit/backup/sample.h"
 
 namespace keybroker::backup::test {
@@ -16,14 +17,8 @@ using credential::test::Issue;
 using credential::test::TestKey;
 using ::testing::HasSubstr;
 
-token::Bytes BytesOf(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 KeyFileResult<ForeignKey> Open(const std::string& file, const char* password = kPassword) {
-  if (password == nullptr) return ReadKeyFile(BytesOf(file), nullptr, false);
-  const Secret secret = *Secret::CopyFrom(std::string_view(password));
-  return ReadKeyFile(BytesOf(file), &secret, false);
+  return OpenForeign(file, password, false);
 }
 
 KeyFileDefect KeyFileRefusal(const std::string& file, const char* password = kPassword) {

@@ -5,6 +5,7 @@
 
 #include "backup/foreign/key_manager.h"
 #include "unit/backup/key_manager_file.h"
+#include "unit/backup/open_foreign.h"
 #include "unit/backup/sample.h"
 
 namespace keybroker::backup::test {
@@ -16,11 +17,7 @@ using ::testing::HasSubstr;
 
 constexpr char kKeyPassword[] = "Backup1!";
 
-token::Bytes BytesOf(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-std::string Pkcs8(const TestKey& key) {
+std::string Pkcs8Of(const TestKey& key) {
   PKCS8_PRIV_KEY_INFO* info = EVP_PKEY2PKCS8(key.pkey());
   uint8_t* der = nullptr;
   const int size = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
@@ -37,7 +34,7 @@ const TestKey& Key() {
 
 KeyManagerSpec Spec() {
   KeyManagerSpec spec;
-  spec.pkcs8 = Pkcs8(Key());
+  spec.pkcs8 = Pkcs8Of(Key());
   spec.password = kKeyPassword;
   return spec;
 }
@@ -51,16 +48,15 @@ KeyManagerSpec WithCertificate() {
   return spec;
 }
 
-KeyFileResult<ForeignKey> Open(const std::string& file, const char* password = kKeyPassword) {
-  const Secret secret = *Secret::CopyFrom(std::string_view(password));
-  return ReadKeyFile(BytesOf(file), &secret, true);
+KeyFileResult<ForeignKey> OpenSmall(const std::string& file, const char* password = kKeyPassword) {
+  return OpenForeign(file, password, true);
 }
 
 TEST(KeyManager, IsReadInBothVariants) {
   for (const bool sgc : {false, true}) {
     KeyManagerSpec spec = Spec();
     spec.sgc = sgc;
-    const auto found = Open(WriteKeyManagerFile(spec));
+    const auto found = OpenSmall(WriteKeyManagerFile(spec));
     ASSERT_TRUE(found) << found.error().detail;
     EXPECT_EQ(found->format, KeyFileFormat::kKeyManager);
     EXPECT_EQ(found->spki, Key().Spki());
@@ -73,7 +69,7 @@ TEST(KeyManager, IsReadInBothVariants) {
 
 TEST(KeyManager, IsFoundAfterLeadingDataWithItsCertificate) {
   const KeyManagerSpec spec = WithCertificate();
-  const auto found = Open(WriteKeyManagerFile(spec));
+  const auto found = OpenSmall(WriteKeyManagerFile(spec));
   ASSERT_TRUE(found) << found.error().detail;
   ASSERT_EQ(found->chain.size(), 1U);
   EXPECT_EQ(found->chain[0].dns_names, std::vector<std::string>{"mail.example.test"});
@@ -84,17 +80,17 @@ TEST(KeyManager, IsReadThoughItsOuterLengthIsWrongOrIndefinite) {
   const std::string file = WriteKeyManagerFile(Spec());
   std::string wrong = file;
   wrong[2] = wrong[3] = '\x01';
-  EXPECT_TRUE(Open(wrong));
+  EXPECT_TRUE(OpenSmall(wrong));
   std::string indefinite = "\x30\x80" + file.substr(4) + std::string(2, '\0');
-  EXPECT_TRUE(Open(indefinite));
-  EXPECT_TRUE(Open("\x30\x80" + file.substr(4)));  // the end that it wants left out
+  EXPECT_TRUE(OpenSmall(indefinite));
+  EXPECT_TRUE(OpenSmall("\x30\x80" + file.substr(4)));  // the end that it wants left out
 }
 
 TEST(KeyManager, WantsAPasswordAndTheRightOne) {
   const std::string file = WriteKeyManagerFile(Spec());
   EXPECT_EQ(ReadKeyFile(BytesOf(file), nullptr, false).error().defect,
             KeyFileDefect::kPasswordWanted);
-  const auto wrong = Open(file, "backup1!");
+  const auto wrong = OpenSmall(file, "backup1!");
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().defect, KeyFileDefect::kPassword);
   EXPECT_THAT(wrong.error().detail, HasSubstr("cannot tell"));
@@ -104,7 +100,7 @@ TEST(KeyManager, WantsAPasswordAndTheRightOne) {
 TEST(KeyManager, IsRefusedAtEveryLengthThatCutsTheKey) {
   const std::string file = WriteKeyManagerFile(Spec());
   for (size_t size = 0; size < file.size(); ++size) {
-    const auto found = Open(file.substr(0, size));
+    const auto found = OpenSmall(file.substr(0, size));
     ASSERT_FALSE(found) << size;
     ASSERT_EQ(found.error().defect, KeyFileDefect::kTruncated) << size << found.error().detail;
   }
@@ -117,11 +113,11 @@ TEST(KeyManager, KeepsTheKeyWhereOnlyTheCertificateIsCut) {
   const size_t key_ends = WriteKeyManagerFile(bare).size();
   const std::string file = WriteKeyManagerFile(WithCertificate());
   for (size_t size = 0; size < file.size(); ++size) {
-    const auto found = Open(file.substr(0, size));
+    const auto found = OpenSmall(file.substr(0, size));
     ASSERT_EQ(found.has_value(), size >= key_ends) << size;
     EXPECT_TRUE(!found || found->chain.empty()) << size;
   }
-  const auto lost = Open(file.substr(0, file.size() - 1));
+  const auto lost = OpenSmall(file.substr(0, file.size() - 1));
   ASSERT_EQ(lost->notes.size(), 2U);
   EXPECT_THAT(lost->notes[1], HasSubstr("does not parse"));
 }
@@ -133,7 +129,7 @@ TEST(KeyManager, GivesTheSameKeyOrNoneWithAnyByteFlipped) {
   for (size_t i = 0; i < file.size(); ++i) {
     std::string damaged = file;
     damaged[i] = static_cast<char>(static_cast<unsigned char>(damaged[i]) ^ (1U << (i % 8)));
-    const auto found = Open(damaged);
+    const auto found = OpenSmall(damaged);
     EXPECT_TRUE(!found || found->spki == Key().Spki()) << i;
     taken += found ? 1 : 0;
   }
@@ -153,13 +149,13 @@ TEST(KeyManager, IsNotSearchedForForEver) {
 TEST(KeyManager, WithACiphertextOverTheCapIsRefused) {
   KeyManagerSpec spec = Spec();
   spec.pkcs8 += std::string(20000, 'x');
-  const auto found = Open(WriteKeyManagerFile(spec));
+  const auto found = OpenSmall(WriteKeyManagerFile(spec));
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().defect, KeyFileDefect::kDamaged);
 }
 
 TEST(KeyManager, LeavesTheProcessWithoutItsAlgorithms) {
-  ASSERT_TRUE(Open(WriteKeyManagerFile(Spec())));
+  ASSERT_TRUE(OpenSmall(WriteKeyManagerFile(Spec())));
   EXPECT_EQ(EVP_CIPHER_fetch(nullptr, "RC4", nullptr), nullptr);
   EXPECT_EQ(EVP_CIPHER_fetch(nullptr, "DES-CBC", nullptr), nullptr);
   EXPECT_EQ(OSSL_PROVIDER_available(nullptr, "legacy"), 0);
