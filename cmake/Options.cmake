@@ -47,7 +47,7 @@ if(KB_SANITIZE)
   list(JOIN KB_SANITIZE "," KB_SANITIZE_ARG)
   target_compile_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG} -fno-sanitize-recover=all
     $<IF:${KB_IS_TEST},-O0,-O1> -g1)
-  target_compile_definitions(kb_flags INTERFACE KB_SANITIZED)
+  target_compile_definitions(kb_flags INTERFACE KB_SANITIZED=1)
   target_link_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(kb_flags INTERFACE $<IF:${KB_IS_TEST},-O0,-O2>)
