@@ -57,9 +57,12 @@ std::string StringOf(const ASN1_TYPE* value, int type) {
           static_cast<size_t>(ASN1_STRING_length(text))};
 }
 
+// ManifestOf passes over a description that somebody else wrote.
 std::string ManifestOf(const PKCS12_SAFEBAG* bag) {
   const ObjectPtr name(OBJ_txt2obj(kManifestOid, 1));
-  return name == nullptr ? "" : StringOf(Attribute(bag, name.get()), V_ASN1_UTF8STRING);
+  if (name == nullptr) return {};
+  std::string text = StringOf(Attribute(bag, name.get()), V_ASN1_UTF8STRING);
+  return text.rfind(R"({"format":"keybroker-backup")", 0) == 0 ? text : std::string();
 }
 
 bool FitsNames(const PKCS12_SAFEBAG* bag, const Manifest& manifest) {

@@ -10,9 +10,9 @@
 
 namespace keybroker::backup {
 
-// kManifestOid is the attribute of the key bag that holds the manifest: the random UUID
-// d67d26e6-2d8d-474f-9f3d-82d2ef73ab50 under the arc that needs no registration (ITU-T X.667).
-inline constexpr char kManifestOid[] = "2.25.285104617173428788038568507093999135568";
+// kManifestOid is the attribute of the key bag that holds the manifest: description (ITU-T X.520
+// section 6.5.1). GnuTLS 3.7 opens no file with an arc of 128 bits, as one made of a UUID is.
+inline constexpr char kManifestOid[] = "2.5.4.13";
 
 inline constexpr int kManifestVersion = 1;
 inline constexpr size_t kManifestMaxSize = 65536;

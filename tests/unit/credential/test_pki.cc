@@ -40,6 +40,14 @@ TestKey TestKey::Ec(const char* curve) {
   return key;
 }
 
+TestKey TestKey::Of(const std::vector<uint8_t>& spki) {
+  TestKey key;
+  const unsigned char* at = spki.data();
+  key.pkey_.reset(d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size())));
+  Must(key.pkey_ != nullptr);
+  return key;
+}
+
 std::vector<uint8_t> TestKey::Spki() const {
   unsigned char* bytes = nullptr;
   const int size = i2d_PUBKEY(pkey_.get(), &bytes);

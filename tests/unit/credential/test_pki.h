@@ -19,6 +19,8 @@ class TestKey {
  public:
   static TestKey Rsa(unsigned bits = 2048);
   static TestKey Ec(const char* curve = "P-256");
+  // Of is the public half alone, of a key on a token: something to issue a certificate for.
+  static TestKey Of(const std::vector<uint8_t>& spki);
 
   EVP_PKEY* pkey() const { return pkey_.get(); }
   std::vector<uint8_t> Spki() const;
