@@ -10,6 +10,7 @@
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/listener_file.h"
+#include "cli/restore_to_file.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
 
@@ -22,6 +23,8 @@ struct RestoreOptions {
   TokenOptions token;
   PinOptions password;
   std::string file;
+  std::string to_file;
+  bool yes = false;
   bool exportable = false;
 };
 
@@ -121,7 +124,28 @@ Answer Refused(const config::Settings& settings, const BackupInput& input,
   return answer;
 }
 
+// ToFile needs neither token nor configuration.
+Result<Answer> ToFile(const Invocation& invocation, const RestoreOptions& options) {
+  if (options.exportable || !options.token.token.empty() || options.token.pin.Given()) {
+    return Fail(
+        WrongUsage("--to-file writes to a file instead of to a token: it excludes --token, "
+                   "its PIN and --exportable"));
+  }
+  KB_ASSIGN(const auto settings, SettingsIfAny(invocation));
+  KB_ASSIGN(const BackupInput input, ReadBackupInput(options.file));
+  KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
+  const auto backup = backup::OpenBackup(input.bytes, password);
+  if (backup) {
+    return RestoreToFile(settings, input, *backup, password, options.to_file, options.yes);
+  }
+  Answer answer = RefusedBackup(input, backup.error(), settings);
+  if (settings) RecordRefusal(*settings, "backup-restore-to-file", input, backup.error(), answer);
+  return answer;
+}
+
 Result<Answer> Restore(const Invocation& invocation, const RestoreOptions& options) {
+  if (!options.to_file.empty()) return ToFile(invocation, options);
+  if (options.yes) return Fail(WrongUsage("--yes is for --to-file"));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_TRY(CheckAllowed(settings, options));
   KB_ASSIGN(const BackupInput input, ReadBackupInput(options.file));
@@ -155,6 +179,11 @@ void AddBackupRestore(const Command& noun) {
   verb.Argument("FILE", options->file, "the backup")
       .Flag("--exportable", options->exportable,
             "let the key be backed up again from there; [backup] restore_exportable must allow it");
+  verb.Option(
+          "--to-file", options->to_file,
+          "write the private key IN THE CLEAR to this new file instead, for the vendor's tool of a "
+          "token that unwraps none; asks first")
+      .Flag("--yes", options->yes, "do not ask before --to-file");
   AddPasswordOptions(verb, options->password);
   AddTokenOptions(verb, options->token);
   verb.Does([options](const Invocation& i) { return Restore(i, *options); });
