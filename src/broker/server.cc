@@ -74,10 +74,10 @@ Server::~Server() {
   admin_.reset();
   if (events_ != nullptr) events_->Stop();
   for (std::thread& thread : threads_) thread.join();
-  watches_.clear();
   { std::lock_guard lock(house_mutex_); }
   house_wake_.notify_all();
   if (house_.joinable()) house_.join();
+  watches_.clear();
   if (auditor_ != nullptr) {
     auditor_->Note("stop", "");
     auditor_->Tick();
