@@ -20,6 +20,12 @@ Attributes& Attributes::AddUlong(CK_ATTRIBUTE_TYPE type, CK_ULONG value) {
   return Add(type, Bytes(reinterpret_cast<const uint8_t*>(&value), sizeof value));
 }
 
+Attributes Attributes::Without(CK_ATTRIBUTE_TYPE type) const {
+  Attributes rest = *this;
+  std::erase_if(rest.values_, [type](const auto& each) { return each.first == type; });
+  return rest;
+}
+
 std::vector<CK_ATTRIBUTE> Attributes::Template() const {
   std::vector<CK_ATTRIBUTE> list;
   list.reserve(values_.size());

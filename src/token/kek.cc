@@ -47,7 +47,16 @@ Result<std::vector<uint8_t>> Kek::Wrap(const WrapMechanism& how, Bytes iv,
 
 Result<CK_OBJECT_HANDLE> Kek::Unwrap(const WrapMechanism& how, Bytes iv, Bytes wrapped,
                                      const Attributes& object) const {
-  return session_->UnwrapKey(how.type, iv, handle_, wrapped, object);
+  const auto unwrap = [&](const Attributes& as) {
+    return session_->UnwrapKey(how.type, iv, handle_, wrapped, as);
+  };
+  // opencryptoki makes what it unwraps extractable and not sensitive, and will not be told to.
+  // Whoever asks reads back what was set.
+  auto key = unwrap(object);
+  if (key || key.error().rv != CKR_ATTRIBUTE_READ_ONLY) return key;
+  key = unwrap(object.Without(CKA_EXTRACTABLE));
+  if (key || key.error().rv != CKR_ATTRIBUTE_READ_ONLY) return key;
+  return unwrap(object.Without(CKA_EXTRACTABLE).Without(CKA_SENSITIVE));
 }
 
 }  // namespace keybroker::token

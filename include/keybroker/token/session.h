@@ -25,6 +25,9 @@ class Attributes {
   Attributes& AddBool(CK_ATTRIBUTE_TYPE type, bool value);
   Attributes& AddUlong(CK_ATTRIBUTE_TYPE type, CK_ULONG value);
 
+  // Without gives the same but for one attribute.
+  Attributes Without(CK_ATTRIBUTE_TYPE type) const;
+
   // Template points into this object; valid until the next Add.
   std::vector<CK_ATTRIBUTE> Template() const;
 
