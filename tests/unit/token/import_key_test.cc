@@ -96,15 +96,43 @@ TEST_P(ImportKeyOn, LeavesNothingWhenTheKeyIsAnother) {
 INSTANTIATE_TEST_SUITE_P(Tokens, ImportKeyOn, testing::Values("softhsm", "nss"),
                          [](const auto& token) { return std::string(token.param); });
 
-// A SoftHSM whose every C_WrapKey fails, so that no mechanism is found.
-class WraplessToken : public test::SoftHsmToken {
+// A SoftHSM some of whose calls fail.
+class FaultyToken : public test::SoftHsmToken {
  public:
-  WraplessToken() {
+  explicit FaultyToken(const std::string& plan) {
     config_.module = KB_FAULTY_MODULE;
     config_.environment["KB_FAULTY_PLAN"] = (dir_ / "plan").string();
-    test::WriteAll(dir_ / "plan", "C_WrapKey 0 1000 84\n");  // CKR_FUNCTION_NOT_SUPPORTED
+    test::WriteAll(dir_ / "plan", plan);
   }
 };
+
+// Every C_WrapKey fails (CKR_FUNCTION_NOT_SUPPORTED), so that no mechanism is found.
+class WraplessToken : public FaultyToken {
+ public:
+  WraplessToken() : FaultyToken("C_WrapKey 0 1000 84\n") {}
+};
+
+// opencryptoki's CKR_ATTRIBUTE_READ_ONLY, for a template with CKA_EXTRACTABLE and for one without;
+// other answers are final.
+TEST(Kek, UnwrapsForATokenThatWillNotBeToldWhatIsExtractable) {
+  for (const auto& [plan, works] : {std::pair{"C_UnwrapKey 0 2 16\n", true},
+                                    {"C_UnwrapKey 0 3 16\n", false},
+                                    {"C_UnwrapKey 0 1 19\n", false}}) {
+    const FaultyToken soft(plan);
+    const Token token = soft.LogIn();
+    const Session session = *token.OpenSession(true);
+    const Secret kek = TestKek();
+    const auto forms = *WrapForImport(kek, Make(KeyType::kEc, 256).pkcs8);
+    const Kek on_token = *Kek::Create(session, kek);
+    Attributes object;
+    object.AddUlong(CKA_CLASS, CKO_PRIVATE_KEY)
+        .AddUlong(CKA_KEY_TYPE, CKK_EC)
+        .AddBool(CKA_SENSITIVE, true)
+        .AddBool(CKA_EXTRACTABLE, true);
+    const WrapMechanism how{WrapAlgorithm::kAesKeyWrapPad, CKM_AES_KEY_WRAP_PAD};
+    EXPECT_EQ(on_token.Unwrap(how, {}, forms.front().bytes, object).has_value(), works) << plan;
+  }
+}
 
 TEST(ImportKeyWithoutWrap, CreatesTheObjectAndSaysThatItWasInTheClear) {
   const WraplessToken soft;
