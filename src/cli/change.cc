@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "cli/interruption.h"
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/process.h"
@@ -46,6 +47,7 @@ Result<UniqueFd> TakeLock(const std::filesystem::path& path) {
       PrintProgress("waiting for another keybroker command" + Holder(fd.get()) + " to end");
       said = true;
     }
+    if (Interruption::Asked()) return Fail(Conflict("the command was asked to end"));
     if (waited >= kLockPatience) {
       return Fail(Conflict("another keybroker command" + Holder(fd.get()) +
                            " is changing things: nothing was done. Try again when it has ended"));

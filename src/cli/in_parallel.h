@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -8,7 +10,16 @@
 
 namespace keybroker::cli {
 
-// InParallel calls work(0) to work(count - 1) on as many threads as the machine has cores, and
+// CoresOfOurs is how many cores this process may use (taskset, a container's cpuset).
+inline size_t CoresOfOurs() {
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof cores, &cores) == 0) {
+    return static_cast<size_t>(std::max(1, CPU_COUNT(&cores)));
+  }
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+// InParallel calls work(0) to work(count - 1) on as many threads as it has cores, and
 // returns when all are done: no thread is left when a process is forked afterwards. work must not
 // throw.
 template <typename Work>
@@ -17,7 +28,7 @@ void InParallel(size_t count, const Work& work) {
   const auto run = [&] {
     for (size_t i = next++; i < count; i = next++) work(i);
   };
-  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const size_t cores = CoresOfOurs();
   std::vector<std::thread> threads;
   for (size_t i = 1; i < std::min(count, cores); ++i) threads.emplace_back(run);
   run();

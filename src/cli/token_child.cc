@@ -1,5 +1,6 @@
 #include "cli/token_child.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 #include <string>
 #include <utility>
 
+#include "cli/interruption.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/unique_fd.h"
 #include "keybroker/cryptoki/cryptoki.h"
@@ -27,6 +29,7 @@ namespace keybroker::cli {
 namespace {
 
 constexpr size_t kMaxResult = 16 << 20;
+constexpr int kLookForSignalMs = 100;
 constexpr uint32_t kMaxSecret = 1 << 20;  // a whole key file
 
 bool SendAll(int fd, std::span<const uint8_t> bytes) {
@@ -70,8 +73,16 @@ Result<std::vector<Secret>> ReceiveSecrets(int fd, size_t count) {
   return secrets;
 }
 
+// TakeSignals: whatever the parent holds back, this process can be ended.
+void TakeSignals() {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
                   const TokenWork& work) {
+  TakeSignals();
   // The vendor's module gets no terminal, and neither audit log nor lock of the operator's.
   KB_TRY(LeaveSession(fd));
   ::dup2(STDERR_FILENO, STDOUT_FILENO);  // what it prints is no answer of ours
@@ -110,10 +121,19 @@ Json Pack(const Result<Json>& result) {
   ::_exit(sent ? 0 : 1);
 }
 
-Result<std::string> ReceiveText(int fd) {
+// EndIfAsked has the child give up when this process is asked to end and holds that back.
+void EndIfAsked(int fd, pid_t child) {
+  pollfd one{fd, POLLIN, 0};
+  while (::poll(&one, 1, kLookForSignalMs) == 0) {
+    if (Interruption::Asked()) ::kill(child, SIGTERM);
+  }
+}
+
+Result<std::string> ReceiveText(int fd, pid_t child) {
   std::string text;
   char buffer[16384];
   for (;;) {
+    EndIfAsked(fd, child);
     const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return text;
@@ -197,7 +217,7 @@ Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>
   const bool sent = std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {
     return SendSecret(ours.get(), *secret);
   });
-  auto text = ReceiveText(ours.get());
+  auto text = ReceiveText(ours.get(), pid);
   ours.Reset();
   KB_TRY(WaitFor(pid, kind));
   KB_TRY(text);
