@@ -4,7 +4,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include <memory>
 #include <utility>
 
 namespace keybroker::cli {
@@ -12,52 +11,10 @@ namespace {
 
 using credential::Certificate;
 
-struct FreeSsl {
-  void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
-  void operator()(SSL* ssl) const { ::SSL_free(ssl); }
-};
-using ContextPtr = std::unique_ptr<SSL_CTX, FreeSsl>;
-using SslPtr = std::unique_ptr<SSL, FreeSsl>;
-
-constexpr long kLongestChain = 64 * 1024;
-
-// What only a key of that type can answer: static RSA key exchange is left out, the broker never
-// decrypts.
-struct Algorithms {
-  const char* signatures;
-  const char* ciphers;  // TLS 1.2
-};
-constexpr Algorithms kRsa{
-    "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
-    "RSA+SHA256:RSA+SHA384:RSA+SHA512",
-    "ECDHE+aRSA:DHE+aRSA"};
-constexpr Algorithms kEc{"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512", "ECDHE+aECDSA"};
-
-ContextPtr MakeContext(const HandshakeWish& wish) {
-  ContextPtr context(SSL_CTX_new(TLS_client_method()));
-  const Algorithms& algorithms = wish.type == cryptoki::KeyType::kRsa ? kRsa : kEc;
-  const int version = wish.version == TlsVersion::k12 ? TLS1_2_VERSION : TLS1_3_VERSION;
-  if (!context || SSL_CTX_set_min_proto_version(context.get(), version) != 1 ||
-      SSL_CTX_set_max_proto_version(context.get(), version) != 1 ||
-      SSL_CTX_set1_sigalgs_list(context.get(), algorithms.signatures) != 1 ||
-      SSL_CTX_set_cipher_list(context.get(), algorithms.ciphers) != 1) {
-    return nullptr;
-  }
-  // The chain is judged afterwards, by what the operator installed.
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
-  SSL_CTX_set_max_cert_list(context.get(), kLongestChain);
-  return context;
-}
-
-// AskForName is SSL_set_tlsext_host_name, a macro with a cast of the old style.
-bool AskForName(SSL* ssl, std::string name) {
-  return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;
-}
-
 // MakeSsl reads and writes memory: what goes over the network passes through Connection, which
 // bounds it. OpenSSL on the socket itself would go on for as long as a peer sends HelloRequests.
-SslPtr MakeSsl(SSL_CTX* context, const HandshakeWish& wish) {
-  SslPtr ssl(context == nullptr ? nullptr : SSL_new(context));
+TlsConnection MakeSsl(SSL_CTX* context, const HandshakeWish& wish) {
+  TlsConnection ssl(context == nullptr ? nullptr : SSL_new(context));
   BIO* in = BIO_new(BIO_s_mem());
   BIO* out = BIO_new(BIO_s_mem());
   if (!ssl || in == nullptr || out == nullptr || !AskForName(ssl.get(), wish.name)) {
@@ -133,26 +90,12 @@ Attempt<void> Exchange(SSL* ssl, Connection& connection, const HandshakeWish& wi
 }
 
 Attempt<std::vector<Certificate>> Served(SSL* ssl) {
-  std::vector<Certificate> all;
-  STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl);
-  for (int i = 0; i < sk_X509_num(chain); ++i) {
-    unsigned char* bytes = nullptr;
-    const int size = i2d_X509(sk_X509_value(chain, i), &bytes);
-    if (size <= 0) return Failed(Fault::kHandshakeBroken, "a certificate cannot be encoded");
-    auto one = credential::ParseCertificate({bytes, static_cast<size_t>(size)});
-    OPENSSL_free(bytes);
-    if (!one) return Failed(Fault::kHandshakeBroken, one.error().detail);
-    all.push_back(std::move(*one));
-  }
-  if (all.empty()) return Failed(Fault::kHandshakeBroken, "the server sent no certificate");
-  return all;
+  auto served = ServedChain(ssl);
+  if (!served) return Failed(Fault::kHandshakeBroken, served.error().detail);
+  return std::move(*served);
 }
 
 }  // namespace
-
-std::string TlsVersionName(TlsVersion version) {
-  return version == TlsVersion::k12 ? "1.2" : "1.3";
-}
 
 Attempt<std::vector<Certificate>> ShakeHands(const HandshakeWish& wish) {
   const auto deadline = std::chrono::steady_clock::now() + wish.limit;
@@ -165,8 +108,8 @@ Attempt<std::vector<Certificate>> ShakeHands(const HandshakeWish& wish) {
     }
     return tl::unexpected<Problem>(std::move(problem));
   }
-  const ContextPtr context = MakeContext(wish);
-  const SslPtr ssl = MakeSsl(context.get(), wish);
+  const TlsContext context = ClientContext(wish.version, wish.type);
+  const TlsConnection ssl = MakeSsl(context.get(), wish);
   if (!ssl) return Failed(Fault::kHandshakeBroken, "OpenSSL on this host cannot do this handshake");
   if (auto done = Exchange(ssl.get(), *connection, wish); !done) {
     return tl::unexpected<Problem>(std::move(done.error()));

@@ -7,16 +7,11 @@
 #include "cli/listener_check/connection.h"
 #include "cli/listener_check/problem.h"
 #include "cli/listener_check/starttls.h"
+#include "cli/tls_client.h"
 #include "keybroker/credential/certificate.h"
 #include "keybroker/cryptoki/key_type.h"
 
 namespace keybroker::cli {
-
-// TlsVersion is what a handshake insists on.
-enum class TlsVersion { k12, k13 };
-
-// TlsVersionName is "1.2" or "1.3".
-std::string TlsVersionName(TlsVersion version);
 
 // HandshakeWish is one handshake: with one version of TLS, and signatures of one type of key.
 struct HandshakeWish {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "cli/layout.h"
+#include "cli/openssl_says.h"
 #include "cli/token_child.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/process.h"
@@ -21,28 +22,6 @@
 
 namespace keybroker::cli {
 namespace {
-
-constexpr std::string_view kEngine = "keybroker engine";
-
-// OpenSslSays is our engine's last error, or else OpenSSL's own words.
-std::string OpenSslSays() {
-  std::string engine;
-  std::string other;
-  const char* data = nullptr;
-  int flags = 0;
-  while (const unsigned long code = ERR_get_error_all(nullptr, nullptr, nullptr, &data, &flags)) {
-    const char* library = ERR_lib_error_string(code);
-    const char* reason = ERR_reason_error_string(code);
-    std::string text = reason != nullptr ? reason : "unknown error";
-    if ((flags & ERR_TXT_STRING) != 0 && *data != '\0') text += std::string(": ") + data;
-    if (library != nullptr && library == kEngine) {
-      engine = std::move(text);
-    } else if (other.empty()) {
-      other = std::move(text);
-    }
-  }
-  return engine.empty() ? "OpenSSL: " + other : engine;
-}
 
 // What a TLS 1.3 server signs (RFC 8446 section 4.4.3), so that every binding's mechanisms fit.
 std::string CertificateVerify() {
