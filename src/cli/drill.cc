@@ -9,6 +9,7 @@
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/commands.h"
+#include "cli/drill_listener/rehearsal.h"
 #include "cli/drill_report.h"
 #include "cli/drill_run.h"
 #include "cli/output_file.h"
@@ -47,8 +48,15 @@ std::string HostName() {
 }
 
 std::string LevelMeans(unsigned level) {
-  return level == 1 ? "structure and MAC; no key was touched"
-                    : "restored into a session, a random challenge signed and verified";
+  if (level == 1) return "structure and MAC; no key was touched";
+  if (level == 2) return "restored into a session, a random challenge signed and verified";
+  return "restored onto a token of its own, TLS 1.3 and 1.2 handshakes as a listener makes them";
+}
+
+std::string DestroyedText(unsigned level, bool made) {
+  if (!made) return "nothing was made";
+  return level == 2 ? "every key object was destroyed, and seen to be gone"
+                    : "token, broker and listener were ended and removed, and seen to be gone";
 }
 
 Json ResultJson(const Drilled& drilled) {
@@ -60,6 +68,7 @@ Json ResultJson(const Drilled& drilled) {
   json["mac_ms"] = static_cast<int64_t>(drilled.mac_ms);
   json["kdf_ms"] = static_cast<int64_t>(drilled.kdf_ms);
   json["token_ms"] = static_cast<int64_t>(drilled.token_ms);
+  for (const auto& [field, value] : drilled.more.items()) json[field] = value;
   if (drilled.backup && !drilled.token.empty()) {
     const bool rsa = drilled.backup->manifest.type == cryptoki::KeyType::kRsa;
     json["mechanisms"] = std::string(token::WrapAlgorithmName(drilled.backup->key.algorithm)) +
@@ -96,8 +105,7 @@ Json DrillJson(const std::vector<Drilled>& all, unsigned level, int64_t now, uns
   json["next_due"] = NextDue(proved, now, days);
   json["good_count"] = good;
   json["token"] = token;
-  json["destroyed"] =
-      token.empty() ? "nothing was made" : "every key object was destroyed, and seen to be gone";
+  json["destroyed"] = DestroyedText(level, !token.empty());
   return json;
 }
 
@@ -140,47 +148,82 @@ Error RecordFailure(const config::Settings& settings, const DrillOptions& option
   return error;
 }
 
-void AddWarnings(const std::vector<Drilled>& all, Answer& answer) {
+void AddWarnings(const std::vector<Drilled>& all, unsigned level, int64_t now, Answer& answer) {
   for (const Drilled& drilled : all) {
     if (!drilled.backup) continue;
     for (const std::string& each : BackupWarnings(*drilled.backup)) {
       answer.notes.push_back(EscapeUnprintable(drilled.path) + ": " + each);
     }
+    const auto& chain = drilled.backup->chain;
+    if (level == 3 && !chain.empty() && chain.front().not_after < now) {
+      answer.notes.push_back(EscapeUnprintable(drilled.path) + ": its certificate expired at " +
+                             credential::FormatTime(chain.front().not_after) +
+                             ": the key is proved, and clients would refuse it");
+    }
   }
 }
 
-// NamedToken is the operator's own drill token, by its session objects only.
-Result<DrillRules> Rules(const config::Settings& settings, const DrillOptions& options) {
-  DrillRules rules;
-  rules.level = options.level;
-  rules.settings = settings;
-  if (options.level < 2) return rules;
-  if (options.token.token.empty()) {
-    rules.restore = [settings, module = options.module](const auto& keks, const DrillWork& work) {
-      return RunOnScratchToken(settings, module, keks, work);
-    };
-    return rules;
-  }
-  KB_ASSIGN(auto prepared, TokenAccess::Prepare(settings, options.token));
-  const auto access = std::make_shared<TokenAccess>(std::move(prepared));
-  rules.restore = [access](const auto& keks, const DrillWork& work) {
+RestoreAll OnScratchToken(const config::Settings& settings, const std::string& module) {
+  return [settings, module](const auto& keks, const auto& backups) {
+    return RunOnScratchToken(settings, module, keks, TryAll(backups));
+  };
+}
+
+// OnNamedToken is the operator's own drill token, by its session objects only.
+RestoreAll OnNamedToken(const std::shared_ptr<TokenAccess>& access) {
+  return [access](const auto& keks, const auto& backups) {
     return access->Run(false, keks, [&](LoggedIn& token) -> Result<Json> {
-      KB_ASSIGN(Json json, work(token.session, token.secrets));
+      KB_ASSIGN(Json json, TryAll(backups)(token.session, token.secrets));
       json["token"] = "token \"" + token.config.name +
                       "\", by objects of a session: " + token.token.info().manufacturer + " " +
                       token.token.info().model;
       return json;
     });
   };
+}
+
+RestoreAll AsListener(const config::Settings& settings, const RehearsalParts& parts) {
+  return [settings, parts](const auto& keks, const auto& backups) -> Result<Json> {
+    Json all{{"token", ""}, {"results", Json::array()}};
+    for (size_t i = 0; i < backups.size(); ++i) {
+      KB_ASSIGN(Json one, Rehearse(settings, parts, *keks[i], *backups[i]));
+      if (const std::string token = GetText(one, "token"); !token.empty()) all["token"] = token;
+      all["results"].push_back(std::move(one));
+    }
+    return all;
+  };
+}
+
+Result<DrillRules> Rules(const config::Settings& settings, const DrillOptions& options) {
+  DrillRules rules;
+  rules.level = options.level;
+  rules.settings = settings;
+  if (options.level == 3) {
+    KB_ASSIGN(const auto parts, RehearsalParts::Find(options.module));
+    rules.restore = AsListener(settings, parts);
+  } else if (options.level == 2 && options.token.token.empty()) {
+    rules.restore = OnScratchToken(settings, options.module);
+  } else if (options.level == 2) {
+    KB_ASSIGN(auto prepared, TokenAccess::Prepare(settings, options.token));
+    rules.restore = OnNamedToken(std::make_shared<TokenAccess>(std::move(prepared)));
+  }
   return rules;
 }
 
-Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& options) {
-  if (options.level < 1 || options.level > 2) return Fail(WrongUsage("--level is 1 or 2"));
+Status CheckUse(const Invocation& invocation, const DrillOptions& options) {
+  if (options.level < 1 || options.level > 3) return Fail(WrongUsage("--level is 1, 2 or 3"));
+  if (options.level == 3 && !options.token.token.empty()) {
+    return Fail(WrongUsage("--token is for level 2: level 3 makes a token of its own"));
+  }
   if (invocation.json && options.report == "-") {
     return Fail(
         WrongUsage("--json and --report - both go to standard output: name a file for the report"));
   }
+  return {};
+}
+
+Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& options) {
+  KB_TRY(CheckUse(invocation, options));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto files, Files(options.path));
   KB_ASSIGN(const auto rules, Rules(settings, options));
@@ -198,7 +241,7 @@ Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& option
   const std::string wrote = answer.text;
   const Json file = answer.json.contains("file") ? answer.json["file"] : Json();
   answer.json = json;
-  AddWarnings(all, answer);
+  AddWarnings(all, options.level, now, answer);
   if (!file.is_null()) answer.json["report"] = file;
   if (options.report != "-") answer.text = DrillText(json) + (wrote.empty() ? "" : "\n" + wrote);
   answer.good = GetNumber(json, "good_count") == static_cast<int64_t>(all.size());
@@ -216,7 +259,8 @@ void AddDrill(const Command& root) {
                 "keybroker drill /safe --report drill.html");
   verb.Argument("PATH", options->path, "a backup, or a directory of *.p12 under one password")
       .Option("--level", options->level,
-              "1: structure and MAC; 2 (default): restored, signed, verified, destroyed")
+              "1: structure and MAC; 2 (default): restored, signed, verified, destroyed; 3: and "
+              "served by a broker of its own, with TLS 1.3 and 1.2 handshakes as a listener's")
       .Option("--report", options->report, "write an HTML page for the file, - for standard output")
       .Option("--module", options->module, "SoftHSM2's module, for the scratch token in memory");
   AddPasswordOptions(verb, options->password);

@@ -1,5 +1,6 @@
 #include "cli/drill_report.h"
 
+#include <cstdio>
 #include <vector>
 
 #include "keybroker/base/printable.h"
@@ -40,6 +41,45 @@ std::string Milliseconds(const Json& json, const char* field) {
   return std::to_string(GetNumber(json, field)) + " ms";
 }
 
+const Json& ArrayOf(const Json& json, const char* field) {
+  static const Json none = Json::array();
+  const auto found = json.find(field);
+  return found == json.end() || !found->is_array() ? none : *found;
+}
+
+// Rounded is a time that may be a fraction.
+std::string Rounded(const Json& json, const char* field) {
+  if (!json.contains(field) || !json[field].is_number()) return "";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f ms", json[field].get<double>());
+  return text;
+}
+
+// Handshakes has a line for each of level 3's.
+std::vector<std::string> Handshakes(const Json& one) {
+  std::vector<std::string> lines;
+  for (const Json& made : ArrayOf(one, "tls")) {
+    lines.push_back(GetText(made, "version") + " " + GetText(made, "cipher") + ", " +
+                    GetText(made, "signature") + ", " + Rounded(made, "ms"));
+  }
+  return lines;
+}
+
+std::string MechanismsCell(const Json& one) {
+  std::string cell = Escape(GetText(one, "mechanisms"));
+  for (const std::string& line : Handshakes(one)) cell += "<br>" + Escape(line);
+  return cell;
+}
+
+// TookCell: at level 3 the token's time has the restore and the programs' start in it.
+std::string TookCell(const Json& one) {
+  std::string cell = "MAC " + Milliseconds(one, "mac_ms") + "<br>key " +
+                     Milliseconds(one, "kdf_ms") + "<br>token " + Milliseconds(one, "token_ms");
+  if (one.contains("restore_ms")) cell += "<br>of it restore " + Rounded(one, "restore_ms");
+  if (one.contains("start_ms")) cell += "<br>broker " + Rounded(one, "start_ms");
+  return cell;
+}
+
 std::string Row(const Json& one) {
   const bool good = GetBool(one, "good");
   const std::string hashes = "file <code>" + Escape(GetText(one, "sha256")) +
@@ -47,10 +87,8 @@ std::string Row(const Json& one) {
                              "</code>";
   return Tag("tr", Tag("td", Escape(GetText(one, "file"))) +
                        Tag("td", Escape(GetText(one, "name") + " " + GetText(one, "type"))) +
-                       Tag("td", hashes) + Tag("td", Escape(GetText(one, "mechanisms"))) +
-                       Tag("td", "MAC " + Milliseconds(one, "mac_ms") + "<br>key " +
-                                     Milliseconds(one, "kdf_ms") + "<br>token " +
-                                     Milliseconds(one, "token_ms")) +
+                       Tag("td", hashes) + Tag("td", MechanismsCell(one)) +
+                       Tag("td", TookCell(one)) +
                        Tag(good ? "td class=\"good\"" : "td class=\"bad\"",
                            good ? "good" : Escape(GetText(one, "failure")))) +
          "\n";
@@ -71,17 +109,11 @@ std::string NextDue(const Json& drill) {
                                        : "now: not every backup was proved";
 }
 
-const Json& Results(const Json& drill) {
-  static const Json none = Json::array();
-  const auto found = drill.find("results");
-  return found == drill.end() ? none : *found;
-}
-
 }  // namespace
 
 std::string DrillHtml(const Json& drill) {
   std::string rows;
-  for (const Json& one : Results(drill)) rows += Row(one);
+  for (const Json& one : ArrayOf(drill, "results")) rows += Row(one);
   const std::string token = GetText(drill, "token");
   return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
          "<title>keybroker drill</title><style>" +
@@ -100,16 +132,20 @@ std::string DrillHtml(const Json& drill) {
 std::string DrillText(const Json& drill) {
   std::vector<std::vector<std::string>> rows{{"RESULT", "KEY", "TYPE", "MADE", "FILE"}};
   std::string failures;
-  for (const Json& one : Results(drill)) {
+  std::string handshakes;
+  for (const Json& one : ArrayOf(drill, "results")) {
     const bool good = GetBool(one, "good");
     rows.push_back({good ? "good" : "FAILED", GetText(one, "name"), GetText(one, "type"),
                     GetText(one, "created"), GetText(one, "file")});
+    for (const std::string& line : Handshakes(one)) {
+      handshakes += "  " + EscapeUnprintable(GetText(one, "name") + ": " + line) + "\n";
+    }
     if (!good) {
       failures += EscapeUnprintable(GetText(one, "file") + ": " + GetText(one, "failure")) + "\n";
     }
   }
   const std::string token = GetText(drill, "token");
-  return Columns(rows) + failures + Summary(drill) + ", level " +
+  return Columns(rows) + handshakes + failures + Summary(drill) + ", level " +
          std::to_string(GetNumber(drill, "level")) + " (" + GetText(drill, "level_means") + ")\n" +
          (token.empty() ? "" : token + "; " + GetText(drill, "destroyed") + "\n") +
          "next due: " + NextDue(drill);

@@ -4,11 +4,12 @@
 #include <chrono>
 
 #include "cli/in_parallel.h"
+#include "cli/progress_line.h"
 
 namespace keybroker::cli {
 namespace {
 
-constexpr size_t kBatch = 32;
+constexpr size_t kDrillBatch = 32;
 
 using Clock = std::chrono::steady_clock;
 
@@ -44,43 +45,42 @@ void Unlock(Drilled& drilled, const Secret& password, const DrillRules& rules, S
   }
 }
 
-Json Try(const token::Session& session, const Drilled& drilled, const Secret& kek) {
-  const auto& manifest = drilled.backup->manifest;
+Json Try(const token::Session& session, const backup::Backup& backup, const Secret& kek) {
+  const auto& manifest = backup.manifest;
   const auto begun = Clock::now();
-  const Status tried =
-      token::TryUnwrap(session, drilled.backup->key, kek,
-                       {"keybroker-drill", manifest.type, manifest.spki, false, false});
+  const Status tried = token::TryUnwrap(
+      session, backup.key, kek, {"keybroker-drill", manifest.type, manifest.spki, false, false});
   return {{"failure", tried ? "" : tried.error().detail}, {"ms", MillisecondsSince(begun)}};
 }
 
-// Restore is level 2 for those of the batch whose MAC fits.
-Status Restore(std::vector<Drilled*> batch, const std::vector<Secret>& keks,
+void TakeResult(Json result, Drilled& drilled) {
+  drilled.failure = GetText(result, "failure");
+  if (result.contains("ms") && result["ms"].is_number()) drilled.token_ms = result["ms"];
+  for (const char* field : {"restore_ms", "start_ms", "tls"}) {
+    if (result.contains(field)) drilled.more[field] = std::move(result[field]);
+  }
+}
+
+// Restore is what is above level 1, for those of the batch whose MAC fits.
+Status Restore(const std::vector<Drilled*>& batch, const std::vector<Secret>& keks,
                const DrillRules& rules) {
   std::vector<const Secret*> sent;
+  std::vector<const backup::Backup*> backups;
   std::vector<Drilled*> chosen;
   for (size_t i = 0; i < batch.size(); ++i) {
     if (keks[i].empty()) continue;
     sent.push_back(&keks[i]);
+    backups.push_back(&*batch[i]->backup);
     chosen.push_back(batch[i]);
   }
   if (chosen.empty()) return {};
-  KB_ASSIGN(const Json json,
-            rules.restore(sent,
-                          [&](const token::Session& session,
-                              std::span<const Secret> received) -> Result<Json> {
-                            Json list = Json::array();
-                            for (size_t i = 0; i < chosen.size(); ++i)
-                              list.push_back(Try(session, *chosen[i], received[i]));
-                            return Json{{"results", std::move(list)}};
-                          }));
+  KB_ASSIGN(Json json, rules.restore(sent, backups));
   const auto results = json.find("results");
   if (results == json.end() || !results->is_array() || results->size() != chosen.size()) {
     return Fail(Internal("the token's process gave an answer that does not fit"));
   }
   for (size_t i = 0; i < chosen.size(); ++i) {
-    const Json& result = (*results)[i];
-    chosen[i]->failure = GetText(result, "failure");
-    if (result.contains("ms") && result["ms"].is_number()) chosen[i]->token_ms = result["ms"];
+    TakeResult(std::move((*results)[i]), *chosen[i]);
     chosen[i]->token = GetText(json, "token");
   }
   return {};
@@ -88,11 +88,20 @@ Status Restore(std::vector<Drilled*> batch, const std::vector<Secret>& keks,
 
 }  // namespace
 
+DrillWork TryAll(const std::vector<const backup::Backup*>& backups) {
+  return [backups](const token::Session& session, std::span<const Secret> keks) -> Result<Json> {
+    Json list = Json::array();
+    for (size_t i = 0; i < backups.size(); ++i) list.push_back(Try(session, *backups[i], keks[i]));
+    return Json{{"results", std::move(list)}};
+  };
+}
+
 Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files, const Secret& password,
                                    const DrillRules& rules) {
   std::vector<Drilled> all(files.size());
-  for (size_t at = 0; at < files.size(); at += kBatch) {
-    const size_t count = std::min(kBatch, files.size() - at);
+  ProgressLine progress(files.size(), "backups drilled");
+  for (size_t at = 0; at < files.size(); at += kDrillBatch) {
+    const size_t count = std::min(kDrillBatch, files.size() - at);
     std::vector<Secret> keks(count);
     std::vector<Drilled*> batch;
     for (size_t i = 0; i < count; ++i) {
@@ -101,10 +110,7 @@ Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files, const 
     }
     InParallel(count, [&](size_t i) { Unlock(*batch[i], password, rules, &keks[i]); });
     KB_TRY(Restore(batch, keks, rules));
-    if (files.size() > kBatch) {
-      PrintProgress(std::to_string(at + count) + " of " + std::to_string(files.size()) +
-                    " backups drilled");
-    }
+    for (size_t i = 0; i < count; ++i) progress.OneMore();
   }
   return all;
 }

@@ -22,22 +22,30 @@ struct Drilled {
   double mac_ms = 0;
   double kdf_ms = 0;
   double token_ms = 0;
+  Json more = Json::object();  // level 3: what Rehearse gives of times and handshakes
   std::string token;
 };
+
+// RestoreAll restores backups, each under its KEK: an object with "token" and "results", which has
+// for each "failure" (empty: it went well) and "ms".
+using RestoreAll = std::function<Result<Json>(const std::vector<const Secret*>& keks,
+                                              const std::vector<const backup::Backup*>& backups)>;
 
 // DrillRules is what all files are drilled by.
 struct DrillRules {
   unsigned level = 2;
   std::optional<config::Settings> settings;
-  // Restore runs work where the drill's token is; not called at level 1.
-  std::function<Result<Json>(const std::vector<const Secret*>& keks, const DrillWork& work)>
-      restore;
+  RestoreAll restore;  // not called at level 1
 };
 
-// Drill does the level's steps for each file: 1, structure and MAC; 2, the key unwrapped as an
-// object of a session, a random challenge signed and verified with the backup's certificate (or
-// public key), the object destroyed and seen to be gone. Key derivation uses every core, and one
-// process of the token's serves a batch. An Error only when no drill could be held at all.
+// TryAll is level 2 in a session: each key is unwrapped as an object of the session, a random
+// challenge signed and verified with the backup's certificate (or public key), the object destroyed
+// and seen to be gone.
+DrillWork TryAll(const std::vector<const backup::Backup*>& backups);
+
+// Drill does the level's steps for each file: 1, structure and MAC; above, what rules.restore does.
+// Key derivation uses every core; backups are restored one batch after another. An Error only when
+// no drill could be held at all.
 Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files, const Secret& password,
                                    const DrillRules& rules);
 

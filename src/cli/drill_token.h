@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,6 @@
 #include "keybroker/base/secret.h"
 #include "keybroker/config/settings.h"
 #include "keybroker/token/session.h"
-#include "keybroker/token/token.h"
 
 namespace keybroker::cli {
 

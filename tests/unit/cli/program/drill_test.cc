@@ -104,7 +104,7 @@ TEST_F(DrillCommand, AtLevelOneNeedsNoToken) {
   EXPECT_THAT(Text(With({"drill", file, "--level", "1"})), HasSubstr("next due: now: this level"));
   EXPECT_EQ(Run(With({"--json", "drill", file, "--report", "-"})).status, 2);
   EXPECT_THAT(Fails(With({"drill", file, "--module", "/nowhere"})), HasSubstr("/nowhere"));
-  EXPECT_EQ(Run(With({"drill", file, "--level", "3"})).status, 2);
+  EXPECT_EQ(Run(With({"drill", file, "--level", "4"})).status, 2);
 }
 
 }  // namespace
