@@ -11,7 +11,9 @@
 #include "cli/backup_subject.h"
 #include "cli/change.h"
 #include "cli/in_parallel.h"
+#include "cli/interruption.h"
 #include "cli/layout.h"
+#include "cli/progress_line.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
@@ -19,8 +21,7 @@
 namespace keybroker::cli {
 namespace {
 
-// So many keys are wrapped in one go: a long export shows how far it is, and a command that waits
-// for the lock gets its turn.
+// So many keys are wrapped in one go: a command that waits for the lock gets its turn.
 constexpr size_t kBatch = 16;
 
 struct ExportOptions {
@@ -40,6 +41,7 @@ struct Job {
   Secret kek;
   Result<std::string> bytes = std::string();
   Status done;
+  bool begun = false;  // its file was to be written: it has a place in record and answer
 };
 
 Result<std::optional<token::WrapAlgorithm>> ParseEncryption(const std::string& text) {
@@ -146,14 +148,18 @@ Status ReadBack(const Job& job, const Secret& password) {
                        ". Is the disk sound? It does not count as a backup"));
 }
 
-void WriteAll(const std::vector<Job*>& batch, const Secret& password) {
+// WriteAll begins no further file once the command is asked to end; those begun become whole.
+void WriteAll(const std::vector<Job*>& batch, const Secret& password, ProgressLine& progress) {
   InParallel(batch.size(), [&](size_t i) {
     Job& job = *batch[i];
+    if (Interruption::Asked()) return;
+    job.begun = true;
     if (!job.done) return;
     job.bytes = backup::FormatBackup(job.backup, password);
     job.done = job.bytes ? WriteFileAtomically(job.path, *job.bytes, 0600, Overwrite::kRefuse)
                          : Status(Fail(job.bytes.error()));
     if (job.done) job.done = ReadBack(job, password);
+    progress.OneMore();
   });
 }
 
@@ -173,7 +179,7 @@ Status PutDown(const config::Settings& settings, const TokenAccess& access, Chan
 
 Status ExportBatch(const config::Settings& settings, const TokenAccess& access,
                    const std::vector<Job*>& batch, const Secret& password,
-                   std::optional<token::WrapAlgorithm> algorithm) {
+                   std::optional<token::WrapAlgorithm> algorithm, ProgressLine& progress) {
   KB_ASSIGN(Change change, Change::Begin(settings));
   Derive(batch, password, settings.backup_iterations);
   for (const Job* job : batch) KB_TRY(job->done);
@@ -197,8 +203,10 @@ Status ExportBatch(const config::Settings& settings, const TokenAccess& access,
       job.done = Fail(key.error());
     }
   }
-  WriteAll(batch, password);
-  for (Job* job : batch) KB_TRY(PutDown(settings, access, change, *job));
+  WriteAll(batch, password, progress);
+  for (Job* job : batch) {
+    if (job->begun) KB_TRY(PutDown(settings, access, change, *job));
+  }
   return {};
 }
 
@@ -235,10 +243,31 @@ void WarnOfDirectory(const std::vector<Job>& jobs, Answer& answer) {
                          "chmod go-w, or move the backups");
 }
 
+// ReportNotBegun says how far the command came that was asked to end.
+void ReportNotBegun(const std::vector<Job>& jobs, Answer& answer) {
+  answer.json["interrupted"] = false;
+  answer.json["not_begun"] = Json::array();
+  for (const Job& job : jobs) {
+    if (!job.begun) answer.json["not_begun"].push_back(job.subject.manifest.name);
+  }
+  const size_t left = answer.json["not_begun"].size();
+  if (left == 0) return;
+  answer.good = false;
+  answer.json["interrupted"] = true;
+  answer.notes.push_back("interrupted: " + std::to_string(answer.json["backups"].size()) + " of " +
+                         std::to_string(jobs.size()) +
+                         " keys are backed up, each file whole, read back and on record; of the "
+                         "other " +
+                         std::to_string(left) + " nothing was written");
+}
+
 Result<Answer> Finish(const std::vector<Job>& jobs, const std::vector<std::string>& left_out) {
   Answer answer;
   answer.json = {{"backups", Json::array()}, {"failed", Json::array()}, {"left_out", left_out}};
-  for (const Job& job : jobs) Report(job, answer);
+  for (const Job& job : jobs) {
+    if (job.begun) Report(job, answer);
+  }
+  ReportNotBegun(jobs, answer);
   WarnOfDirectory(jobs, answer);
   for (const std::string& key : left_out) {
     answer.notes.push_back(key + " is not exportable, so it has no backup");
@@ -250,6 +279,27 @@ Result<Answer> Finish(const std::vector<Job>& jobs, const std::vector<std::strin
         "NAME";
   }
   return answer;
+}
+
+Status ExportAll(const config::Settings& settings, const TokenAccess& access,
+                 std::vector<Job>& jobs, const Secret& password,
+                 std::optional<token::WrapAlgorithm> algorithm) {
+  const Interruption interruption;
+  ProgressLine progress(jobs.size(), "keys backed up");
+  for (size_t at = 0; at < jobs.size() && !Interruption::Asked(); at += kBatch) {
+    std::vector<Job*> batch;
+    for (size_t i = at; i < std::min(jobs.size(), at + kBatch); ++i) batch.push_back(&jobs[i]);
+    const Status done = ExportBatch(settings, access, batch, password, algorithm, progress);
+    // Asked to end, it gives up the lock or the token that it was waiting for: no failure.
+    if (done || Interruption::Asked()) continue;
+    Error error = done.error();
+    if (at > 0) {
+      error.detail += ". Before that " + std::to_string(at) + " of " + std::to_string(jobs.size()) +
+                      " keys were gone through; their backups are on record";
+    }
+    return Fail(std::move(error));
+  }
+  return {};
 }
 
 Result<Answer> Export(const Invocation& invocation, const ExportOptions& options) {
@@ -268,14 +318,7 @@ Result<Answer> Export(const Invocation& invocation, const ExportOptions& options
   KB_ASSIGN(auto jobs, Jobs(std::move(subjects), options.output));
   if (jobs.empty()) return Finish(jobs, left_out);
   KB_ASSIGN(const Secret password, NewBackupPassword(settings, options.password, options.generate));
-  for (size_t at = 0; at < jobs.size(); at += kBatch) {
-    std::vector<Job*> batch;
-    for (size_t i = at; i < std::min(jobs.size(), at + kBatch); ++i) batch.push_back(&jobs[i]);
-    if (jobs.size() > kBatch) {
-      PrintProgress(std::to_string(at) + " of " + std::to_string(jobs.size()) + " keys backed up");
-    }
-    KB_TRY(ExportBatch(settings, access, batch, password, algorithm));
-  }
+  KB_TRY(ExportAll(settings, access, jobs, password, algorithm));
   return Finish(jobs, left_out);
 }
 
