@@ -9,6 +9,7 @@ void AddBackup(const Command& root) {
   AddBackupInspect(noun);
   AddBackupVerify(noun);
   AddBackupRestore(noun);
+  AddBackupCheck(noun);
 }
 
 }  // namespace keybroker::cli

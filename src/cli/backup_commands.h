@@ -9,5 +9,6 @@ void AddBackupExport(const Command& noun);
 void AddBackupInspect(const Command& noun);
 void AddBackupVerify(const Command& noun);
 void AddBackupRestore(const Command& noun);
+void AddBackupCheck(const Command& noun);
 
 }  // namespace keybroker::cli

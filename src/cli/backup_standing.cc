@@ -1,0 +1,52 @@
+#include "cli/backup_standing.h"
+
+#include "keybroker/backup/backup_file.h"
+#include "keybroker/base/file.h"
+#include "keybroker/credential/certificate.h"
+
+namespace keybroker::cli {
+namespace {
+
+std::string DaysAgo(int64_t then, int64_t now) {
+  return std::to_string(DaysSince(then, now)) + " days ago";
+}
+
+// StandingOfFile is "good" for a file that is there and is what it was.
+BackupStanding StandingOfFile(const BackupRecord& record) {
+  const std::string remedy =
+      ": put it back, or `keybroker drill FILE` with the file where it is now";
+  const auto bytes = ReadFile(record.file, backup::kMaxFile);
+  if (!bytes && bytes.error().code == ErrorCode::kNotFound) {
+    return {"missing", record.file + " is not there any more" + remedy};
+  }
+  if (!bytes) return {"unread", bytes.error().detail};
+  if (backup::FileSha256(*bytes) != record.sha256) {
+    return {"changed", record.file + " is not what it was" + remedy};
+  }
+  return {"good", ""};
+}
+
+}  // namespace
+
+BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& record,
+                          const std::string& which, int64_t now) {
+  if (record.verified == 0) {
+    return {"none", "none is on record: `keybroker backup export " + which + " -o FILE`"};
+  }
+  BackupStanding standing = StandingOfFile(record);
+  if (!standing.good()) return standing;
+  const std::string drill = ": `keybroker drill " + record.file + "`";
+  if (DaysSince(record.verified, now) > settings.backup_days) {
+    return {"verify-due", "last verified " + DaysAgo(record.verified, now) +
+                              ": `keybroker backup verify " + record.file + "`"};
+  }
+  if (record.drilled == 0) return {"drill-due", "never restored in a drill" + drill};
+  if (DaysSince(record.drilled, now) > settings.drill_days) {
+    return {"drill-due", "last drilled " + DaysAgo(record.drilled, now) + drill};
+  }
+  standing.text = "verified at " + credential::FormatTime(record.verified) + ", drilled at " +
+                  credential::FormatTime(record.drilled);
+  return standing;
+}
+
+}  // namespace keybroker::cli

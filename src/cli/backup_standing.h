@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "cli/backup_record.h"
+#include "keybroker/config/settings.h"
+
+namespace keybroker::cli {
+
+// BackupStanding is how the backup on record of a key stands: "good"; "none"; "missing", "unread"
+// or "changed", of its file; "verify-due" or "drill-due", by the days of [backup]. That takes no
+// password, and so proves neither that it opens nor that its key signs.
+struct BackupStanding {
+  std::string word;
+  std::string text;  // what is so and, unless it is good, what to do
+
+  bool good() const { return word == "good"; }
+};
+
+// StandingOf reads the file, and compares its SHA-256 with the record. which names the key on a
+// command line.
+BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& record,
+                          const std::string& which, int64_t now);
+
+}  // namespace keybroker::cli
