@@ -1,5 +1,6 @@
 #include "keybroker/credential/certificate.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <time.h>
 
@@ -10,7 +11,7 @@
 namespace keybroker::credential {
 namespace {
 
-std::string NameText(const X509_NAME* name) {
+std::string TextOfName(const X509_NAME* name) {
   BioPtr out(BIO_new(BIO_s_mem()));
   if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
     return {};
@@ -77,8 +78,8 @@ Result<Certificate> Describe(X509* x509) {
   if (out.der.empty() || out.spki.empty()) {
     return Fail(Malformed("the certificate cannot be encoded: " + OpenSslText()));
   }
-  out.subject = NameText(X509_get_subject_name(x509));
-  out.issuer = NameText(X509_get_issuer_name(x509));
+  out.subject = TextOfName(X509_get_subject_name(x509));
+  out.issuer = TextOfName(X509_get_issuer_name(x509));
   out.serial = SerialText(x509);
   KB_ASSIGN(out.not_before, Seconds(X509_get0_notBefore(x509)));
   KB_ASSIGN(out.not_after, Seconds(X509_get0_notAfter(x509)));
@@ -147,6 +148,16 @@ std::string FormatCertificates(const std::vector<Certificate>& certificates) {
     text.append(pem, static_cast<size_t>(size));
   }
   return text;
+}
+
+std::string NameText(token::Bytes der) {
+  const unsigned char* at = der.data();
+  const X509NamePtr name(d2i_X509_NAME(nullptr, &at, static_cast<long>(der.size())));
+  if (name == nullptr || at != der.data() + der.size()) {
+    ERR_clear_error();
+    return {};
+  }
+  return TextOfName(name.get());
 }
 
 bool FitsName(const Certificate& certificate, std::string_view name) {

@@ -7,7 +7,7 @@
 
 #include "credential/openssl.h"
 #include "credential/subject.h"
-#include "keybroker/cryptoki/mechanism.h"
+#include "keybroker/credential/sign_message.h"
 
 namespace keybroker::credential {
 namespace {
@@ -16,16 +16,6 @@ using cryptoki::Digest;
 using cryptoki::KeyType;
 
 constexpr size_t kMaxCommonName = 64;  // ub-common-name, RFC 5280 appendix A.1
-
-Digest DigestFor(const PublicKey& key) {
-  if (key.type == KeyType::kRsa || key.bits <= 256) return Digest::kSha256;
-  return key.bits <= 384 ? Digest::kSha384 : Digest::kSha512;
-}
-
-const EVP_MD* Evp(Digest digest) {
-  if (digest == Digest::kSha256) return EVP_sha256();
-  return digest == Digest::kSha384 ? EVP_sha384() : EVP_sha512();
-}
 
 int SignatureNid(KeyType type, Digest digest) {
   if (type == KeyType::kRsa) return NID_sha256WithRSAEncryption;
@@ -64,46 +54,6 @@ Result<std::vector<uint8_t>> Encode(X509_REQ* request,
   std::vector<uint8_t> der(bytes, bytes + size);
   OPENSSL_free(bytes);
   return der;
-}
-
-// EcdsaDer turns r || s into the Ecdsa-Sig-Value that X.509 carries (RFC 3279 section 2.2.3).
-Result<std::vector<uint8_t>> EcdsaDer(const std::vector<uint8_t>& raw, uint32_t bits) {
-  if (raw.size() != cryptoki::EcdsaSignatureSize(bits)) {
-    return Fail(
-        TokenFailed("the token's ECDSA signature has " + std::to_string(raw.size()) + " bytes"));
-  }
-  const int half = static_cast<int>(raw.size() / 2);
-  EcdsaSigPtr signature(ECDSA_SIG_new());
-  BIGNUM* r = BN_bin2bn(raw.data(), half, nullptr);
-  BIGNUM* s = BN_bin2bn(raw.data() + half, half, nullptr);
-  if (!signature || r == nullptr || s == nullptr || ECDSA_SIG_set0(signature.get(), r, s) != 1) {
-    BN_free(r);
-    BN_free(s);
-    return Fail(Internal("no memory for a signature"));
-  }
-  unsigned char* bytes = nullptr;
-  const int size = i2d_ECDSA_SIG(signature.get(), &bytes);
-  if (size <= 0) return Fail(Internal("cannot encode the signature: " + OpenSslText()));
-  std::vector<uint8_t> der(bytes, bytes + size);
-  OPENSSL_free(bytes);
-  return der;
-}
-
-Result<std::vector<uint8_t>> SignTbs(const PublicKey& key, Digest digest,
-                                     const std::vector<uint8_t>& tbs, const Signer& sign) {
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  if (EVP_Digest(tbs.data(), tbs.size(), hash, &size, Evp(digest), nullptr) != 1) {
-    return Fail(Internal("cannot hash the request: " + OpenSslText()));
-  }
-  if (key.type == KeyType::kEc) {
-    KB_ASSIGN(const auto raw, sign(CKM_ECDSA, {hash, size}));
-    return EcdsaDer(raw, key.bits);
-  }
-  const auto prefix = cryptoki::DigestInfoPrefix(digest);
-  std::vector<uint8_t> info(prefix.begin(), prefix.end());
-  info.insert(info.end(), hash, hash + size);
-  return sign(CKM_RSA_PKCS, info);
 }
 
 Status PutSignature(X509_REQ* request, const std::vector<uint8_t>& signature) {
@@ -155,7 +105,7 @@ Result<std::vector<uint8_t>> MakeRequest(const PublicKey& key, const RequestSpec
   KB_ASSIGN(const auto tbs, Encode(request.get(), [](X509_REQ* r, unsigned char** out) {
               return i2d_re_X509_REQ_tbs(r, out);
             }));
-  KB_ASSIGN(const auto signature, SignTbs(key, digest, tbs, sign));
+  KB_ASSIGN(const auto signature, SignMessage(key, tbs, sign));
   KB_TRY(PutSignature(request.get(), signature));
   KB_ASSIGN(auto der, Encode(request.get(), [](X509_REQ* r, unsigned char** out) {
               return i2d_X509_REQ(r, out);

@@ -40,6 +40,9 @@ std::string FormatCertificates(const std::vector<Certificate>& certificates);
 // fits the same wildcard only.
 bool FitsName(const Certificate& certificate, std::string_view name);
 
+// NameText is a DER Name as text (RFC 4514), escaped like a certificate's; empty when it is none.
+std::string NameText(token::Bytes der);
+
 // FormatTime is seconds since 1970 as "2026-11-23T20:51:08Z".
 std::string FormatTime(int64_t seconds);
 
