@@ -4,12 +4,10 @@
 #include "keybroker/token/leftovers.h"
 
 namespace keybroker::token {
+namespace {
 
-std::string_view WrapAlgorithmName(WrapAlgorithm algorithm) {
-  return algorithm == WrapAlgorithm::kAesKeyWrapPad ? "aes256-wrap-pad" : "aes256-cbc-pad";
-}
-
-Result<Kek> Kek::Create(const Session& session, const Secret& key) {
+// KekTemplate lets a key wrap and unwrap, and nothing else.
+Attributes KekTemplate(bool extractable) {
   Attributes attributes;
   attributes.AddUlong(CKA_CLASS, CKO_SECRET_KEY)
       .AddUlong(CKA_KEY_TYPE, CKK_AES)
@@ -17,12 +15,22 @@ Result<Kek> Kek::Create(const Session& session, const Secret& key) {
       .Add(CKA_LABEL, std::string_view(kKekLabel))
       .AddBool(CKA_PRIVATE, true)
       .AddBool(CKA_SENSITIVE, true)
-      .AddBool(CKA_EXTRACTABLE, false)
+      .AddBool(CKA_EXTRACTABLE, extractable)
       .AddBool(CKA_WRAP, true)
       .AddBool(CKA_UNWRAP, true)
       .AddBool(CKA_ENCRYPT, false)
       .AddBool(CKA_DECRYPT, false);
-  auto handle = session.CreateSecret(attributes, key);
+  return attributes;
+}
+
+}  // namespace
+
+std::string_view WrapAlgorithmName(WrapAlgorithm algorithm) {
+  return algorithm == WrapAlgorithm::kAesKeyWrapPad ? "aes256-wrap-pad" : "aes256-cbc-pad";
+}
+
+Result<Kek> Kek::Create(const Session& session, const Secret& key) {
+  auto handle = session.CreateSecret(KekTemplate(false), key);
   if (!handle) {
     Error error = handle.error();
     error.detail = "the token does not take the key that the password makes (" + error.detail +
@@ -30,6 +38,13 @@ Result<Kek> Kek::Create(const Session& session, const Secret& key) {
     return Fail(std::move(error));
   }
   return Kek(&session, *handle);
+}
+
+Result<Kek> Kek::Generate(const Session& session) {
+  Attributes attributes = KekTemplate(true);
+  attributes.AddUlong(CKA_VALUE_LEN, kKekSize);
+  KB_ASSIGN(const CK_OBJECT_HANDLE handle, session.GenerateKey(CKM_AES_KEY_GEN, attributes));
+  return Kek(&session, handle);
 }
 
 Kek::Kek(Kek&& other) noexcept

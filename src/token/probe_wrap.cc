@@ -4,6 +4,7 @@
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/token/host_wrap.h"
 #include "keybroker/token/key_wrap.h"
+#include "token/find_wrap.h"
 
 namespace keybroker::token {
 namespace {
@@ -59,6 +60,8 @@ std::string Line(const WrapMechanism& how, const Result<std::string>& tried) {
 }
 
 }  // namespace
+
+std::span<const WrapMechanism> KnownWraps() { return kCandidates; }
 
 std::vector<WrapMechanism> ProbeWrap(const Session& session, std::vector<std::string>* evidence) {
   std::array<uint8_t, kKekSize> known_kek{};

@@ -7,23 +7,40 @@
 namespace keybroker::token {
 namespace {
 
-Result<KeyPair> Work(const Session& session, const WrappedKey& wrapped, const Secret& kek,
-                     const UnwrapSpec& spec, bool keep) {
-  KB_ASSIGN(const WrapMechanism how, FindWrap(session, wrapped.algorithm));
-  KB_ASSIGN(const Kek on_token, Kek::Create(session, kek));
+Result<KeyPair> PutUnwrapped(const Session& session, const WrappedKey& wrapped,
+                             const WrapMechanism& how, const Kek& kek, const UnwrapSpec& spec,
+                             bool keep) {
   const PrivateMaker unwrap = [&](const Attributes& object) -> Result<CK_OBJECT_HANDLE> {
-    auto key = on_token.Unwrap(how, wrapped.iv, wrapped.bytes, object);
+    auto key = kek.Unwrap(how, wrapped.iv, wrapped.bytes, object);
     if (key) return *key;
     Error error = key.error();
     error.detail = "the token does not unwrap the key: " + error.detail +
-                   ". The password fits the file, so the token cannot take such a key, or whoever "
-                   "wrote the file wrapped something else";
+                   ". The password or recovery key fits the file, so the token cannot take such a "
+                   "key, or whoever wrote the file wrapped something else";
     return Fail(std::move(error));
   };
   return PutKey(session, spec, unwrap, keep);
 }
 
+Result<KeyPair> Work(const Session& session, const WrappedKey& wrapped, const Secret& kek,
+                     const UnwrapSpec& spec, bool keep) {
+  KB_ASSIGN(const WrapMechanism how, FindWrap(session, wrapped.algorithm));
+  KB_ASSIGN(const Kek on_token, Kek::Create(session, kek));
+  return PutUnwrapped(session, wrapped, how, on_token, spec, keep);
+}
+
 }  // namespace
+
+Status ProveWrapped(const Session& session, const WrappedKey& wrapped, const WrapMechanism& how,
+                    const Kek& kek, const KeyPair& key) {
+  const auto proved =
+      PutUnwrapped(session, wrapped, how, kek, {key.label, key.type, key.spki}, false);
+  if (proved) return {};
+  Error error = proved.error();
+  error.detail = "the token wrapped the key " + key.label +
+                 ", but what it gave does not restore, so no backup was made: " + error.detail;
+  return Fail(std::move(error));
+}
 
 Status TryUnwrap(const Session& session, const WrappedKey& wrapped, const Secret& kek,
                  const UnwrapSpec& spec) {

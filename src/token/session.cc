@@ -159,6 +159,16 @@ Result<Session::Pair> Session::GenerateKeyPair(CK_MECHANISM_TYPE mechanism,
   return pair;
 }
 
+Result<CK_OBJECT_HANDLE> Session::GenerateKey(CK_MECHANISM_TYPE mechanism,
+                                              const Attributes& key) const {
+  CK_MECHANISM how{mechanism, nullptr, 0};
+  auto list = key.Template();
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  KB_TRY(CheckStored("C_GenerateKey", module_->api().C_GenerateKey(handle_, &how, list.data(),
+                                                                   list.size(), &handle)));
+  return handle;
+}
+
 Result<std::vector<uint8_t>> Session::WrapKey(CK_MECHANISM_TYPE mechanism, Bytes parameter,
                                               CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key) const {
   CK_MECHANISM how{mechanism, const_cast<uint8_t*>(parameter.data()), parameter.size()};

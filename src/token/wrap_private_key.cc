@@ -5,7 +5,6 @@
 #include "token/find_wrap.h"
 
 namespace keybroker::token {
-namespace {
 
 Error CannotWrap(const KeyPair& key, Error error) {
   if (error.rv == CKR_KEY_UNEXTRACTABLE) {
@@ -20,8 +19,6 @@ Error CannotWrap(const KeyPair& key, Error error) {
   return error;
 }
 
-}  // namespace
-
 Result<WrapMechanism> FindWrap(const Session& session, std::optional<WrapAlgorithm> algorithm) {
   std::vector<std::string> evidence;
   for (const WrapMechanism& how : ProbeWrap(session, &evidence)) {
@@ -34,29 +31,26 @@ Result<WrapMechanism> FindWrap(const Session& session, std::optional<WrapAlgorit
                           " (" + text + "): use the vendor's own means of backup"));
 }
 
+Result<std::vector<uint8_t>> NewIv(WrapAlgorithm algorithm) {
+  std::vector<uint8_t> iv(algorithm == WrapAlgorithm::kAesCbcPad ? kCbcIvSize : 0);
+  if (!iv.empty() && RAND_bytes(iv.data(), static_cast<int>(iv.size())) != 1) {
+    return Fail(Internal("no random bytes"));
+  }
+  return iv;
+}
+
 Result<WrappedKey> WrapPrivateKey(const Session& session, const KeyPair& key, const Secret& kek,
                                   std::optional<WrapAlgorithm> algorithm) {
   KB_ASSIGN(const WrapMechanism how, FindWrap(session, algorithm));
   WrappedKey wrapped;
   wrapped.algorithm = how.algorithm;
-  if (how.algorithm == WrapAlgorithm::kAesCbcPad) {
-    wrapped.iv.resize(kCbcIvSize);
-    if (RAND_bytes(wrapped.iv.data(), static_cast<int>(wrapped.iv.size())) != 1) {
-      return Fail(Internal("no random bytes"));
-    }
-  }
-  {
-    KB_ASSIGN(const Kek on_token, Kek::Create(session, kek));
-    auto bytes = on_token.Wrap(how, wrapped.iv, key.private_key);
-    if (!bytes) return Fail(CannotWrap(key, bytes.error()));
-    wrapped.bytes = std::move(*bytes);
-  }
-  const Status proved = TryUnwrap(session, wrapped, kek, {key.label, key.type, key.spki});
-  if (proved) return wrapped;
-  Error error = proved.error();
-  error.detail = "the token wrapped the key " + key.label +
-                 ", but what it gave does not restore, so no backup was made: " + error.detail;
-  return Fail(std::move(error));
+  KB_ASSIGN(wrapped.iv, NewIv(how.algorithm));
+  KB_ASSIGN(const Kek on_token, Kek::Create(session, kek));
+  auto bytes = on_token.Wrap(how, wrapped.iv, key.private_key);
+  if (!bytes) return Fail(CannotWrap(key, bytes.error()));
+  wrapped.bytes = std::move(*bytes);
+  KB_TRY(ProveWrapped(session, wrapped, how, on_token, key));
+  return wrapped;
 }
 
 Result<Seal> SealKey(const Session& session, const KeyPair& key) {

@@ -180,6 +180,12 @@ CK_RV SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_A
   return rv != CKR_OK ? rv : real->C_SetAttributeValue(session, object, values, count);
 }
 
+CK_RV GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_ATTRIBUTE* key,
+                  CK_ULONG count, CK_OBJECT_HANDLE* handle) {
+  const CK_RV rv = Fault("C_GenerateKey");
+  return rv != CKR_OK ? rv : real->C_GenerateKey(session, mechanism, key, count, handle);
+}
+
 CK_RV WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE kek,
               CK_OBJECT_HANDLE key, unsigned char* out, CK_ULONG* size) {
   const CK_RV rv = Fault("C_WrapKey");
@@ -233,6 +239,7 @@ extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUN
   faulty.C_CreateObject = CreateObject;
   faulty.C_DestroyObject = DestroyObject;
   faulty.C_SetAttributeValue = SetAttributeValue;
+  faulty.C_GenerateKey = GenerateKey;
   faulty.C_WrapKey = WrapKey;
   faulty.C_UnwrapKey = UnwrapKey;
   faulty.C_FindObjectsInit = FindObjectsInit;

@@ -47,6 +47,8 @@ class Kek {
  public:
   // Create fails TokenFailed where the token takes no key in the clear (FIPS modes).
   static Result<Kek> Create(const Session& session, const Secret& key);
+  // Generate makes one on the token that leaves it only wrapped: CKA_SENSITIVE, CKA_EXTRACTABLE.
+  static Result<Kek> Generate(const Session& session);
   Kek(Kek&& other) noexcept;
   Kek& operator=(Kek&&) = delete;
   ~Kek();
@@ -57,6 +59,8 @@ class Kek {
   // Unwrap is C_UnwrapKey with the template of object.
   Result<CK_OBJECT_HANDLE> Unwrap(const WrapMechanism& how, Bytes iv, Bytes wrapped,
                                   const Attributes& object) const;
+
+  CK_OBJECT_HANDLE handle() const { return handle_; }
 
  private:
   Kek(const Session* session, CK_OBJECT_HANDLE handle) : session_(session), handle_(handle) {}

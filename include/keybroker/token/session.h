@@ -72,6 +72,9 @@ class Session {
   Result<Pair> GenerateKeyPair(CK_MECHANISM_TYPE mechanism, const Attributes& public_key,
                                const Attributes& private_key) const;
 
+  // GenerateKey is C_GenerateKey, of a secret key.
+  Result<CK_OBJECT_HANDLE> GenerateKey(CK_MECHANISM_TYPE mechanism, const Attributes& key) const;
+
   // WrapKey and UnwrapKey are C_WrapKey and C_UnwrapKey, parameter the mechanism's own bytes.
   Result<std::vector<uint8_t>> WrapKey(CK_MECHANISM_TYPE mechanism, Bytes parameter,
                                        CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key) const;
