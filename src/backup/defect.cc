@@ -16,6 +16,10 @@ std::string_view DefectName(Defect defect) {
       return "over-cap";
     case Defect::kPassword:
       return "wrong-password-or-damaged";
+    case Defect::kNoRecipient:
+      return "no-recipient-fits";
+    case Defect::kSignature:
+      return "signature-wrong";
   }
   return "damaged";
 }

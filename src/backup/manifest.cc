@@ -184,12 +184,13 @@ FileResult<Manifest> ParseManifest(std::string_view text) {
     return FailFile(Defect::kDamaged, "its manifest names no format and version");
   }
   if (version > kManifestVersion) {
-    return FailFile(Defect::kNewerVersion,
-                    "it is of format version " + std::to_string(version) +
-                        ", and this program "
-                        "knows version " +
-                        std::to_string(kManifestVersion) +
-                        ": use a newer keybroker; openssl pkcs12 opens it meanwhile");
+    return FailFile(
+        Defect::kNewerVersion,
+        "it is of format version " + std::to_string(version) +
+            ", and this program "
+            "knows version " +
+            std::to_string(kManifestVersion) +
+            ": use a newer keybroker; openssl opens it meanwhile, as docs/recovery.md says");
   }
   auto manifest = Read(json);
   // One spelling only: whatever else is in there, nobody of ours wrote.

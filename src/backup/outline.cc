@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "keybroker/backup/backup_file.h"
+#include "backup/cms/names.h"
 
 namespace keybroker::backup {
 namespace {
@@ -29,15 +29,22 @@ std::optional<Header> ReadHeader(std::string_view bytes) {
   return Header{2 + digits, length};
 }
 
-// The version, 3, follows the outermost header.
-bool BeginsLikePkcs12(std::string_view contents) {
-  constexpr auto kVersion = "\x02\x01\x03"sv;
-  return contents.substr(0, kVersion.size()) == kVersion.substr(0, contents.size());
+// BeginsLike compares as far as there are bytes.
+bool BeginsLike(std::string_view contents, std::string_view beginning) {
+  return contents.substr(0, beginning.size()) == beginning.substr(0, contents.size());
+}
+
+// FormatOfContents goes by what follows the outermost header: the version, 3, of PKCS#12, or the
+// content type of CMS. A file cut off before they part counts as PKCS#12.
+std::optional<FileFormat> FormatOfContents(std::string_view contents) {
+  if (BeginsLike(contents, "\x02\x01\x03"sv)) return FileFormat::kPkcs12;
+  if (BeginsLike(contents, oid::kSignedData)) return FileFormat::kCms;
+  return std::nullopt;
 }
 
 }  // namespace
 
-FileResult<void> CheckOutline(std::string_view bytes) {
+FileResult<FileFormat> CheckOutline(std::string_view bytes) {
   if (bytes.size() > kMaxFile) {
     return FailFile(Defect::kNotABackup, "it is larger than any backup (1 MiB)");
   }
@@ -46,18 +53,17 @@ FileResult<void> CheckOutline(std::string_view bytes) {
   if (!header) {
     const bool cut = bytes.size() < 6 && bytes[0] == 0x30;
     if (cut) return FailFile(Defect::kTruncated, "it ends within its first bytes");
-    return FailFile(Defect::kNotABackup, "it is no PKCS#12 file in DER");
+    return FailFile(Defect::kNotABackup, "it is no PKCS#12 or CMS file in DER");
   }
-  if (!BeginsLikePkcs12(bytes.substr(header->size))) {
-    return FailFile(Defect::kNotABackup, "it is no PKCS#12 file");
-  }
+  const auto format = FormatOfContents(bytes.substr(header->size));
+  if (!format) return FailFile(Defect::kNotABackup, "it is no PKCS#12 file and no signed CMS file");
   const size_t whole = header->size + header->length;
   if (bytes.size() < whole) {
     return FailFile(Defect::kTruncated, "it has " + std::to_string(bytes.size()) + " of " +
                                             std::to_string(whole) + " bytes");
   }
   if (bytes.size() > whole) return FailFile(Defect::kDamaged, "something was put after its end");
-  return {};
+  return *format;
 }
 
 }  // namespace keybroker::backup

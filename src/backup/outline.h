@@ -2,12 +2,12 @@
 
 #include <string_view>
 
-#include "keybroker/backup/defect.h"
+#include "keybroker/backup/backup_file.h"
 
 namespace keybroker::backup {
 
-// CheckOutline looks at a file's first bytes and its size: whether it is a PKCS#12 file in DER at
-// all, and whole.
-FileResult<void> CheckOutline(std::string_view bytes);
+// CheckOutline looks at a file's first bytes and its size: which format it is of, if any, and
+// whether it is whole.
+FileResult<FileFormat> CheckOutline(std::string_view bytes);
 
 }  // namespace keybroker::backup

@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "backup/issued_by.h"
+#include "backup/check_identity.h"
+#include "backup/cms/read_cms.h"
 #include "backup/openssl.h"
 #include "backup/outline.h"
 #include "backup/read_pbes2.h"
@@ -11,11 +12,6 @@
 
 namespace keybroker::backup {
 namespace {
-
-tl::unexpected<FileError> Odd(const std::string& what) {
-  return FailFile(Defect::kDamaged,
-                  what + ": the file is damaged, or was not written by keybroker");
-}
 
 // Bags is what the file's safes hold, all of them unencrypted.
 struct Bags {
@@ -78,12 +74,13 @@ FileResult<void> ReadKey(const PKCS12_SAFEBAG* bag, Backup* backup) {
   auto manifest = ParseManifest(ManifestOf(bag));
   if (!manifest) return tl::unexpected(manifest.error());
   backup->manifest = std::move(*manifest);
-  if (!FitsNames(bag, backup->manifest)) return Odd("the key bag's names are not the manifest's");
+  if (!FitsNames(bag, backup->manifest))
+    return OddFile("the key bag's names are not the manifest's");
   const X509_ALGOR* algorithm = nullptr;
   const ASN1_OCTET_STRING* octets = nullptr;
   X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, &octets);
   const auto size = static_cast<size_t>(ASN1_STRING_length(octets));
-  if (size < 16 || size % 8 != 0) return Odd("the wrapped key's length fits no encryption");
+  if (size < 16 || size % 8 != 0) return OddFile("the wrapped key's length fits no encryption");
   const uint8_t* data = ASN1_STRING_get0_data(octets);
   backup->key.bytes.assign(data, data + size);
   return ReadPbes2(*algorithm, backup);
@@ -91,45 +88,19 @@ FileResult<void> ReadKey(const PKCS12_SAFEBAG* bag, Backup* backup) {
 
 FileResult<void> ReadCertificate(const PKCS12_SAFEBAG* bag, Backup* backup) {
   if (PKCS12_SAFEBAG_get_nid(bag) != NID_certBag || backup->chain.size() == kMaxChain) {
-    return Odd("it holds something that no backup holds");
+    return OddFile("it holds something that no backup holds");
   }
   const X509Ptr x509(PKCS12_SAFEBAG_get1_cert(bag));
   uint8_t* der = nullptr;
   const int size = x509 == nullptr ? 0 : i2d_X509(x509.get(), &der);
-  if (size <= 0) return Odd("a certificate does not parse");
+  if (size <= 0) return OddFile("a certificate does not parse");
   auto certificate = credential::ParseCertificate({der, static_cast<size_t>(size)});
   OPENSSL_free(der);
-  if (!certificate) return Odd("a certificate does not parse");
+  if (!certificate) return OddFile("a certificate does not parse");
   if (backup->chain.empty() && !FitsNames(bag, backup->manifest)) {
-    return Odd("the certificate bag's names are not the manifest's");
+    return OddFile("the certificate bag's names are not the manifest's");
   }
   backup->chain.push_back(std::move(*certificate));
-  return {};
-}
-
-// IsOf tells whether the manifest's type and size are those of its public key.
-bool IsOf(const Manifest& manifest) {
-  const uint8_t* at = manifest.spki.data();
-  const EvpKey key(d2i_PUBKEY(nullptr, &at, static_cast<long>(manifest.spki.size())));
-  const int wanted = manifest.type == cryptoki::KeyType::kRsa ? EVP_PKEY_RSA : EVP_PKEY_EC;
-  return key != nullptr && EVP_PKEY_get_base_id(key.get()) == wanted &&
-         EVP_PKEY_get_bits(key.get()) == static_cast<int>(manifest.bits);
-}
-
-// CheckIdentity: manifest, public key and certificates must speak of one key.
-FileResult<void> CheckIdentity(const Backup& backup) {
-  const auto id = token::SubjectKeyId(backup.manifest.spki);
-  if (!id || *id != backup.manifest.id) return Odd("its CKA_ID is not that of its public key");
-  if (!IsOf(backup.manifest)) return Odd("its key type or size is not that of its public key");
-  const auto& chain = backup.chain;
-  if (!chain.empty() && chain[0].spki != backup.manifest.spki) {
-    return Odd("its certificate is another key's");
-  }
-  for (size_t i = 0; i + 1 < chain.size(); ++i) {
-    if (!IssuedBy(chain[i], chain[i + 1])) {
-      return Odd("certificate " + std::to_string(i + 1) + " is not issued by the next");
-    }
-  }
   return {};
 }
 
@@ -145,7 +116,7 @@ FileResult<void> ReadBags(const Bags& bags, Backup* backup) {
     return FailFile(Defect::kNotABackup,
                     "it is a PKCS#12 file, but not one that keybroker wrote: it has no manifest");
   }
-  if (keys != 1 || bags.encrypted_safe) return Odd("it holds something that no backup holds");
+  if (keys != 1 || bags.encrypted_safe) return OddFile("it holds something that no backup holds");
   auto read = ReadKey(key, backup);
   for (const PKCS12_SAFEBAG* bag : bags.all) {
     if (read && bag != key) read = ReadCertificate(bag, backup);
@@ -163,7 +134,7 @@ FileResult<uint32_t> ReadMacIterations(const PKCS12* file) {
   // The parameters are outside what the MAC covers: only the one spelling is taken.
   if (mac == nullptr || OBJ_obj2nid(digest->algorithm) != NID_sha256 ||
       digest->parameter == nullptr || digest->parameter->type != V_ASN1_NULL) {
-    return Odd("it has no MAC by SHA-256");
+    return OddFile("it has no MAC by SHA-256");
   }
   if (static_cast<size_t>(ASN1_STRING_length(salt)) > kMaxSalt) {
     return FailFile(Defect::kOverCap, "its MAC's salt is longer than 64 bytes");
@@ -172,8 +143,6 @@ FileResult<uint32_t> ReadMacIterations(const PKCS12* file) {
 }
 
 FileResult<Pkcs12Ptr> Parse(std::string_view bytes) {
-  const auto outline = CheckOutline(bytes);
-  if (!outline) return tl::unexpected(outline.error());
   const auto* at = reinterpret_cast<const uint8_t*>(bytes.data());
   Pkcs12Ptr file(d2i_PKCS12(nullptr, &at, static_cast<long>(bytes.size())));
   uint8_t* der = nullptr;
@@ -182,7 +151,7 @@ FileResult<Pkcs12Ptr> Parse(std::string_view bytes) {
                                                           static_cast<size_t>(size));
   OPENSSL_free(der);
   ERR_clear_error();
-  if (!same) return Odd("its PKCS#12 structure does not parse as DER");
+  if (!same) return OddFile("its PKCS#12 structure does not parse as DER");
   return file;
 }
 
@@ -199,13 +168,27 @@ FileResult<Backup> Read(const PKCS12* file) {
 
 }  // namespace
 
+std::string_view FileFormatName(FileFormat format) {
+  return format == FileFormat::kPkcs12 ? "pkcs12" : "cms";
+}
+
+FileResult<FileFormat> FormatOf(std::string_view bytes) { return CheckOutline(bytes); }
+
 FileResult<Backup> ReadBackup(std::string_view bytes) {
+  const auto format = CheckOutline(bytes);
+  if (!format) return tl::unexpected(format.error());
+  if (*format == FileFormat::kCms) return ReadCms(bytes);
   const auto file = Parse(bytes);
   if (!file) return tl::unexpected(file.error());
   return Read(file->get());
 }
 
 FileResult<Backup> OpenBackup(std::string_view bytes, const Secret& password) {
+  const auto format = CheckOutline(bytes);
+  if (!format) return tl::unexpected(format.error());
+  if (*format == FileFormat::kCms) {
+    return FailFile(Defect::kNotABackup, "it has no password: a recovery key opens it");
+  }
   const auto file = Parse(bytes);
   if (!file) return tl::unexpected(file.error());
   auto backup = Read(file->get());

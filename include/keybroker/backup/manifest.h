@@ -10,8 +10,9 @@
 
 namespace keybroker::backup {
 
-// kManifestOid is the attribute of the key bag that holds the manifest: description (ITU-T X.520
-// section 6.5.1). GnuTLS 3.7 opens no file with an arc of 128 bits, as one made of a UUID is.
+// kManifestOid is the attribute that holds the manifest, of the key bag in a PKCS#12 file, signed in
+// a CMS file: description (ITU-T X.520 section 6.5.1). GnuTLS 3.7 opens no PKCS#12 file with an arc
+// of 128 bits, as one made of a UUID is.
 inline constexpr char kManifestOid[] = "2.5.4.13";
 
 inline constexpr int kManifestVersion = 1;
@@ -40,9 +41,9 @@ struct ManifestToken {
   bool operator==(const ManifestToken&) const = default;
 };
 
-// Manifest says what a backup holds (docs/backup-format.md). It is covered by the file's MAC, and
-// readable without the password: until the MAC was checked it is a claim. It never grants: what a
-// restored key may do is the lesser of it and the local configuration.
+// Manifest says what a backup holds (docs/backup-format.md). It is covered by the file's MAC
+// or signature, and readable without the password: until the MAC was checked it is a claim. It
+// never grants: what a restored key may do is the lesser of it and the local configuration.
 struct Manifest {
   std::string name;  // key name (policy::CheckKeyName)
   cryptoki::KeyType type = cryptoki::KeyType::kEc;

@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "backup/cms/encode.h"
+
 namespace keybroker::backup::test {
 namespace {
 
@@ -68,6 +70,40 @@ std::string SampleFile(const Backup& backup) {
   auto bytes = FormatBackup(backup, *password);
   EXPECT_TRUE(bytes) << bytes.error().detail;
   return bytes ? *bytes : std::string();
+}
+
+Secret CmsSample::Pkcs8(const TestKey& key) {
+  PKCS8_PRIV_KEY_INFO* info = EVP_PKEY2PKCS8(key.pkey());
+  uint8_t* der = nullptr;
+  const int size = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+  PKCS8_PRIV_KEY_INFO_free(info);
+  auto secret = Secret::CopyFrom({der, static_cast<size_t>(size)});
+  OPENSSL_free(der);
+  return std::move(*secret);
+}
+
+CmsSample SampleCms() {
+  CmsSample sample;
+  const TestKey ca_key = TestKey::Ec();
+  const auto content_key = Secret::CopyFrom(std::string_view("0123456789abcdef0123456789abcdef"));
+  Backup& backup = sample.backup;
+  backup.format = FileFormat::kCms;
+  backup.manifest = SampleManifest(sample.key);
+  backup.key.bytes = HostWrap(sample.key, *content_key);
+  const auto ca = Issue({.subject = "Test CA", .is_ca = true}, ca_key, nullptr, ca_key);
+  backup.chain = {Issue({.dns_names = {"mail.example.test"}}, sample.key, &ca, ca_key), ca};
+  const auto recovery = Issue({.subject = "Recovery"}, sample.recovery, nullptr, sample.recovery);
+  backup.recipients = {{*IssuerAndSerial(recovery),
+                        *token::HostOaepWrap(sample.recovery.pkey(), backup.oaep, *content_key)}};
+  return sample;
+}
+
+std::string CmsFile(Backup backup, const TestKey& key) {
+  const std::string attributes = *CmsSignedAttributes(backup);
+  const token::Bytes message(reinterpret_cast<const uint8_t*>(attributes.data()),
+                             attributes.size());
+  backup.signature = *credential::SignMessage(key.Public(), message, key.AsSigner());
+  return *EncodeSigned(backup);
 }
 
 std::string Edit(std::string bytes, const std::string& from, const std::string& to) {

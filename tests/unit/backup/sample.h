@@ -23,6 +23,24 @@ Backup Sample();
 // SampleFile is its bytes under kPassword.
 std::string SampleFile(const Backup& backup = Sample());
 
+// CmsSample is a CMS backup of a P-256 key in memory with a chain of two certificates, for one
+// recovery key; and who can make it anew.
+struct CmsSample {
+  credential::test::TestKey key = credential::test::TestKey::Ec();
+  credential::test::TestKey recovery = credential::test::TestKey::Rsa();
+  Backup backup;
+
+  // RecoveryKey is the recovery key as PKCS#8.
+  Secret RecoveryKey() const { return Pkcs8(recovery); }
+  static Secret Pkcs8(const credential::test::TestKey& key);
+};
+
+CmsSample SampleCms();
+
+// CmsFile signs the backup with the key and gives the file's bytes, whatever a reader thinks of
+// them.
+std::string CmsFile(Backup backup, const credential::test::TestKey& key);
+
 // Edit replaces the first occurrence of one byte string by another of the same length.
 std::string Edit(std::string bytes, const std::string& from, const std::string& to);
 
