@@ -83,11 +83,23 @@ on_failure = "refuse"
 rotate_mib = 256
 
 [backup]
+# What `backup export` may make; the first is what it makes when nothing is said. "pkcs12": for who
+# knows a password. "cms": for who has the key of a recovery certificate; the host that exports
+# knows no key and no password then. Warning: with "pkcs12" whoever may export chooses the password,
+# and so can open the file.
+formats = ["pkcs12", "cms"]
+
+# The recovery certificates of CMS backups, at most 16 files (PEM or DER), RSA of 2048, 3072 or 4096
+# bits. Each of their private keys opens every CMS backup; keep those off this host
+# (docs/recovery.md). Warning: whoever can write here, or to these files, decides who can read the
+# keys of this host's backups from then on; keep them root's.
+recipients = []
+
 # PBKDF2-HMAC-SHA256 iterations of a new backup, 600000 to 10000000; its MAC gets twice as many.
 # Warning: they buy a weak password little time, and every restore and drill waits for them.
 iterations = 600000
 
-# Least number of characters of a backup's password that somebody thought of, 12 to 200; `backup
+# Least number of characters of a backup's password that somebody thought of, 15 to 200; `backup
 # export --generate` makes a better one. Warning: whoever has the file and guesses it has the key.
 password_length = 15
 

@@ -1,5 +1,7 @@
 #include "keybroker/config/settings.h"
 
+#include <algorithm>
+
 #include "keybroker/base/file.h"
 #include "keybroker/base/kdf_floor.h"
 #include "keybroker/config/toml.h"
@@ -12,6 +14,8 @@ namespace fs = std::filesystem;
 // A socket's path has at most 107 bytes (unix(7)); this much of it may be the directory, so that
 // every legal name fits behind it: "/tokens/" + 32 + ".socket".
 constexpr size_t kMaxRuntimeDir = 60;
+
+constexpr size_t kMaxRecipients = 16;  // of a CMS backup (backup::kMaxRecipients)
 
 // PathIn reads a path and makes it absolute: relative ones start at the file's own directory.
 fs::path PathIn(const TomlSection& section, std::string_view key, const fs::path& fallback,
@@ -72,11 +76,36 @@ void ReadAudit(const TomlSection& audit, Settings* settings) {
   settings->rotate_mib = static_cast<uint64_t>(audit.Integer("rotate_mib", 256, 0, 1000));
 }
 
-void ReadBackup(const TomlSection& backup, Settings* settings) {
+void ReadFormats(const TomlSection& backup, Settings* settings) {
+  if (!backup.Has("formats")) return;
+  settings->backup_formats = backup.Strings("formats");
+  const auto& formats = settings->backup_formats;
+  bool legal = !formats.empty();
+  for (const std::string& each : formats) {
+    legal = legal && (each == "pkcs12" || each == "cms") &&
+            std::count(formats.begin(), formats.end(), each) == 1;
+  }
+  if (!legal) backup.Complain("formats", R"(must be a list of "pkcs12", "cms" or both)");
+}
+
+void ReadRecipients(const TomlSection& backup, const fs::path& base, Settings* settings) {
+  const auto files = backup.Strings("recipients");
+  if (files.size() > kMaxRecipients) {
+    backup.Complain("recipients", "must be at most " + std::to_string(kMaxRecipients) + " files");
+  }
+  for (const std::string& each : files) {
+    if (each.empty()) backup.Complain("recipients", "must not be empty");
+    settings->backup_recipients.push_back((base / each).lexically_normal());
+  }
+}
+
+void ReadBackup(const TomlSection& backup, const fs::path& base, Settings* settings) {
+  ReadFormats(backup, settings);
+  ReadRecipients(backup, base, settings);
   settings->backup_iterations =
       Count(backup, "iterations", settings->backup_iterations, kKdfFloor, 10000000);
   settings->backup_password_length =
-      Count(backup, "password_length", settings->backup_password_length, 12, 200);
+      Count(backup, "password_length", settings->backup_password_length, 15, 200);
   settings->backup_restore_exportable =
       backup.Bool("restore_exportable", settings->backup_restore_exportable);
   settings->backup_days = Count(backup, "backup_days", settings->backup_days, 1, 36500);
@@ -98,7 +127,7 @@ Result<Settings> ParseSettings(std::string_view text, const fs::path& file) {
   settings.admin_group = users.String("admin_group", settings.admin_group);
   ReadBroker(toml.root().Table("broker"), &settings);
   ReadAudit(toml.root().Table("audit"), &settings);
-  ReadBackup(toml.root().Table("backup"), &settings);
+  ReadBackup(toml.root().Table("backup"), settings.file.parent_path(), &settings);
   KB_TRY(toml.Check());
   return settings;
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "keybroker/base/result.h"
 
@@ -47,7 +48,9 @@ struct Settings {
   uint64_t rotate_mib = 256;  // a longer broker's log is moved away; 0: never
 
   // [backup]
-  unsigned backup_iterations = 600000;   // PBKDF2-HMAC-SHA256
+  std::vector<std::string> backup_formats = {"pkcs12", "cms"};  // `export` may make; first: default
+  std::vector<std::filesystem::path> backup_recipients;  // recovery certificates of CMS backups
+  unsigned backup_iterations = 600000;                   // PBKDF2-HMAC-SHA256
   unsigned backup_password_length = 15;  // least characters of a password that somebody thought of
   bool backup_restore_exportable = false;  // `backup restore --exportable` is allowed
   unsigned backup_days = 180;              // doctor warns of an older verified backup

@@ -34,6 +34,8 @@ void ExpectDefaults(const Settings& settings) {
   EXPECT_EQ(settings.unavailable_budget, defaults.unavailable_budget);
   EXPECT_EQ(settings.signatures, defaults.signatures);
   EXPECT_EQ(settings.on_failure, defaults.on_failure);
+  EXPECT_EQ(settings.backup_formats, defaults.backup_formats);
+  EXPECT_EQ(settings.backup_recipients, defaults.backup_recipients);
   EXPECT_EQ(settings.backup_iterations, defaults.backup_iterations);
   EXPECT_EQ(settings.backup_password_length, defaults.backup_password_length);
   EXPECT_EQ(settings.backup_restore_exportable, defaults.backup_restore_exportable);
@@ -44,7 +46,25 @@ void ExpectDefaults(const Settings& settings) {
 TEST(Settings, LetNoBackupBeCheap) {
   EXPECT_THAT(FaultOf("[backup]\niterations = " + std::to_string(kKdfFloor - 1) + "\n"),
               ::testing::HasSubstr(std::to_string(kKdfFloor)));
-  EXPECT_THAT(FaultOf("[backup]\npassword_length = 8\n"), ::testing::HasSubstr("12"));
+  EXPECT_THAT(FaultOf("[backup]\npassword_length = 14\n"), ::testing::HasSubstr("15"));
+}
+
+TEST(Settings, SayWhichBackupsMayBeMadeAndForWhom) {
+  const auto settings = ParseSettings(
+      "[backup]\nformats = [\"cms\"]\nrecipients = [\"one.crt\", \"/safe/two.crt\"]\n", kFile);
+  ASSERT_TRUE(settings.has_value()) << settings.error().detail;
+  EXPECT_EQ(settings->backup_formats, std::vector<std::string>{"cms"});
+  EXPECT_EQ(settings->backup_recipients,
+            (std::vector<std::filesystem::path>{"/etc/keybroker/one.crt", "/safe/two.crt"}));
+  for (const char* wrong : {"[]", "[\"jks\"]", "[\"cms\", \"cms\"]"}) {
+    EXPECT_THAT(FaultOf(std::string("[backup]\nformats = ") + wrong + "\n"),
+                ::testing::HasSubstr("must be a list of"));
+  }
+  EXPECT_THAT(FaultOf("[backup]\nrecipients = [\"\"]\n"), ::testing::HasSubstr("recipients"));
+  std::string many = "\"a.crt\"";
+  for (int i = 0; i < 16; ++i) many += ", \"a.crt\"";
+  EXPECT_THAT(FaultOf("[backup]\nrecipients = [" + many + "]\n"),
+              ::testing::HasSubstr("at most 16"));
 }
 
 TEST(Settings, HaveDefaultsForEverything) {
@@ -74,12 +94,12 @@ TEST(Settings, DefaultTextHasEveryOptionWithACommentAbove) {
     above = line;
   }
   EXPECT_THAT(options,
-              ::testing::ElementsAre("runtime_dir", "state_dir", "listeners_dir", "tokens_dir",
-                                     "current_file", "profiles_dir", "broker_user", "token_user",
-                                     "admin_group", "workers", "max_connections",
-                                     "request_deadline_ms", "unavailable_budget_ms", "signatures",
-                                     "on_failure", "rotate_mib", "iterations", "password_length",
-                                     "restore_exportable", "backup_days", "drill_days"));
+              ::testing::ElementsAre(
+                  "runtime_dir", "state_dir", "listeners_dir", "tokens_dir", "current_file",
+                  "profiles_dir", "broker_user", "token_user", "admin_group", "workers",
+                  "max_connections", "request_deadline_ms", "unavailable_budget_ms", "signatures",
+                  "on_failure", "rotate_mib", "formats", "recipients", "iterations",
+                  "password_length", "restore_exportable", "backup_days", "drill_days"));
   // Each of them is read: any other value changes something or is refused.
   for (const std::string& option : options) {
     std::string other = text;
