@@ -4,7 +4,8 @@
 namespace keybroker::cli {
 
 void AddBackup(const Command& root) {
-  const Command noun = root.Noun("backup", "keys as password-wrapped files, and back");
+  const Command noun =
+      root.Noun("backup", "keys as files for a password or for recovery keys, and back");
   AddBackupExport(noun);
   AddBackupInspect(noun);
   AddBackupVerify(noun);

@@ -27,10 +27,12 @@ Status RequireVerifiedBackup(const config::Settings& settings, const Json& key,
                        ": put it back, or `keybroker drill FILE` with the file where it is now. "
                        "Say --force if that is meant"));
   }
-  const std::string way = GetBool(key, "exportable")
-                              ? "`keybroker backup export " + name + " --type " +
-                                    GetText(key, "type") + " -o FILE` makes one"
-                              : "it is not exportable, so none can be made";
+  const std::string proof = "`keybroker drill " + record.file + "` would prove that one; ";
+  const std::string way =
+      (record.verified == 0 ? "" : proof) + (GetBool(key, "exportable")
+                                                 ? "`keybroker backup export " + name + " --type " +
+                                                       GetText(key, "type") + " -o FILE` makes one"
+                                                 : "it is not exportable, so none can be made");
   return Fail(Denied("the key " + name + " has no verified backup on record" +
                      (record.verified == 0 ? "" : " that a token made the key of") + ", and " +
                      why + ": " + way + ". Say --force if that is meant"));

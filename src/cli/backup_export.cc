@@ -5,15 +5,17 @@
 #include <utility>
 
 #include "cli/backup_commands.h"
+#include "cli/backup_export_cms.h"
+#include "cli/backup_export_job.h"
 #include "cli/backup_input.h"
 #include "cli/backup_password.h"
 #include "cli/backup_record.h"
-#include "cli/backup_subject.h"
 #include "cli/change.h"
 #include "cli/in_parallel.h"
 #include "cli/interruption.h"
 #include "cli/layout.h"
 #include "cli/progress_line.h"
+#include "keybroker/backup/cms.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
@@ -21,7 +23,8 @@
 namespace keybroker::cli {
 namespace {
 
-// So many keys are wrapped in one go: a command that waits for the lock gets its turn.
+// So many keys are wrapped in one go: a long export shows how far it is, and a command that waits
+// for the lock gets its turn.
 constexpr size_t kBatch = 16;
 
 struct ExportOptions {
@@ -29,19 +32,18 @@ struct ExportOptions {
   PinOptions password;
   SubjectChoice choice;
   std::string output;
+  std::string format;
   std::string encryption;
   bool generate = false;
 };
 
-// Job is one key on its way into its file.
-struct Job {
-  BackupSubject subject;
-  std::filesystem::path path;
-  backup::Backup backup;
-  Secret kek;
-  Result<std::string> bytes = std::string();
-  Status done;
-  bool begun = false;  // its file was to be written: it has a place in record and answer
+// ExportWay is what the files of one command are made with.
+struct ExportWay {
+  backup::FileFormat format = backup::FileFormat::kPkcs12;
+  std::optional<token::WrapAlgorithm> algorithm;  // none: the first that the token can
+  Secret password;                                // kPkcs12
+  std::vector<RecoveryCertificate> recipients;    // kCms
+  std::string host_because;  // why content keys were made on the host; empty: they were not
 };
 
 Result<std::optional<token::WrapAlgorithm>> ParseEncryption(const std::string& text) {
@@ -51,16 +53,32 @@ Result<std::optional<token::WrapAlgorithm>> ParseEncryption(const std::string& t
   return Fail(WrongUsage("\"" + text + "\" is not an encryption: key-wrap or cbc"));
 }
 
-// PathOf names a file after what is in it, so that no backup takes the place of another.
-std::filesystem::path PathOf(const std::filesystem::path& directory,
-                             const backup::Manifest& manifest) {
-  std::string stem = ReferenceFileName(manifest.name, manifest.type);
-  stem.erase(stem.rfind(".pem"));
-  return directory / (stem + "." + Hex(manifest.id).substr(0, 8) + "." +
-                      std::to_string(manifest.sequence) + ".p12");
+// ChooseFormat takes what is asked for, else the first that the administrator allows.
+Result<backup::FileFormat> ChooseFormat(const config::Settings& settings, const std::string& text) {
+  const auto& allowed = settings.backup_formats;
+  const std::string format = text.empty() ? allowed.front() : text;
+  if (format != "pkcs12" && format != "cms") {
+    return Fail(WrongUsage("\"" + format + "\" is not a format: pkcs12 or cms"));
+  }
+  if (std::find(allowed.begin(), allowed.end(), format) == allowed.end()) {
+    return Fail(Denied("the administrator does not allow backups of the format " + format +
+                       ": formats in [backup] of " + settings.file.string() + " would"));
+  }
+  return format == "cms" ? backup::FileFormat::kCms : backup::FileFormat::kPkcs12;
 }
 
-Result<std::vector<Job>> Jobs(std::vector<BackupSubject> subjects, const std::string& output) {
+// PathOf names a file after what is in it, so that no backup takes the place of another.
+std::filesystem::path PathOf(const std::filesystem::path& directory,
+                             const backup::Manifest& manifest, backup::FileFormat format) {
+  std::string stem = ReferenceFileName(manifest.name, manifest.type);
+  stem.erase(stem.rfind(".pem"));
+  return directory /
+         (stem + "." + Hex(manifest.id).substr(0, 8) + "." + std::to_string(manifest.sequence) +
+          (format == backup::FileFormat::kCms ? ".cms" : ".p12"));
+}
+
+Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const std::string& output,
+                                    backup::FileFormat format) {
   const auto target = std::filesystem::absolute(output).lexically_normal();
   std::error_code none;  // what cannot be looked at is refused when it is written
   const bool directory = std::filesystem::is_directory(target, none);
@@ -70,10 +88,10 @@ Result<std::vector<Job>> Jobs(std::vector<BackupSubject> subjects, const std::st
                          " is no directory: make it (mkdir -m 700), or name one "
                          "key and its --type"));
   }
-  std::vector<Job> jobs;
+  std::vector<ExportJob> jobs;
   for (BackupSubject& subject : subjects) {
-    Job job;
-    job.path = directory ? PathOf(target, subject.manifest) : target;
+    ExportJob job;
+    job.path = directory ? PathOf(target, subject.manifest, format) : target;
     if (std::filesystem::exists(job.path, none)) {
       return Fail(Conflict(job.path.string() + " exists: no backup is ever overwritten. Nothing "
                                                "was made"));
@@ -85,47 +103,29 @@ Result<std::vector<Job>> Jobs(std::vector<BackupSubject> subjects, const std::st
 }
 
 // WrapAll wraps the batch's keys, each under its own KEK, in one process of the token's.
-Result<Json> WrapAll(const TokenAccess& access, const std::vector<Job*>& batch,
+Result<Json> WrapAll(const TokenAccess& access, const ExportBatch& batch,
                      std::optional<token::WrapAlgorithm> algorithm) {
   std::vector<const Secret*> keks;
   keks.reserve(batch.size());
-  for (const Job* job : batch) keks.push_back(&job->kek);
+  for (const ExportJob* job : batch) keks.push_back(&job->kek);
   return access.Run(false, keks, [&](LoggedIn& token) -> Result<Json> {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
     Json list = Json::array();
     for (size_t i = 0; i < batch.size(); ++i) {
-      const auto& manifest = batch[i]->subject.manifest;
-      const auto key = std::find_if(keys.keys.begin(), keys.keys.end(),
-                                    [&](const auto& each) { return each.id == manifest.id; });
-      if (key == keys.keys.end() || key->spki != manifest.spki) {
-        list.push_back({{"error", "the key has gone from the token meanwhile"}});
-        continue;
-      }
-      const auto wrapped = token::WrapPrivateKey(token.session, *key, token.secrets[i], algorithm);
-      list.push_back(wrapped ? Json{{"algorithm", token::WrapAlgorithmName(wrapped->algorithm)},
-                                    {"iv", Hex(wrapped->iv)},
-                                    {"bytes", Hex(wrapped->bytes)}}
-                             : Json{{"error", wrapped.error().detail}});
+      const auto key = KeyOfJob(keys, *batch[i]);
+      const auto wrapped =
+          key ? token::WrapPrivateKey(token.session, **key, token.secrets[i], algorithm)
+              : Result<token::WrappedKey>(Fail(key.error()));
+      list.push_back(wrapped ? WrappedJson(*wrapped) : Json{{"error", wrapped.error().detail}});
     }
     return list;
   });
 }
 
-Result<token::WrappedKey> Unpack(const Json& json) {
-  if (json.contains("error")) return Fail(TokenFailed(GetText(json, "error")));
-  token::WrappedKey wrapped;
-  const bool cbc =
-      GetText(json, "algorithm") == token::WrapAlgorithmName(token::WrapAlgorithm::kAesCbcPad);
-  wrapped.algorithm = cbc ? token::WrapAlgorithm::kAesCbcPad : token::WrapAlgorithm::kAesKeyWrapPad;
-  KB_ASSIGN(wrapped.iv, ParseHex(GetText(json, "iv")));
-  KB_ASSIGN(wrapped.bytes, ParseHex(GetText(json, "bytes")));
-  return wrapped;
-}
-
 // Derive makes each job its KDF and KEK.
-void Derive(const std::vector<Job*>& batch, const Secret& password, uint32_t iterations) {
+void Derive(const ExportBatch& batch, const Secret& password, uint32_t iterations) {
   InParallel(batch.size(), [&](size_t i) {
-    Job& job = *batch[i];
+    ExportJob& job = *batch[i];
     auto kdf = backup::NewKdf(iterations);
     auto kek = kdf ? backup::DeriveKek(password, *kdf) : Result<Secret>(Fail(kdf.error()));
     if (!kek) {
@@ -139,9 +139,11 @@ void Derive(const std::vector<Job*>& batch, const Secret& password, uint32_t ite
 }
 
 // ReadBack proves what is on the disk, not what was meant to be.
-Status ReadBack(const Job& job, const Secret& password) {
+Status ReadBack(const ExportJob& job, const ExportWay& way) {
   KB_ASSIGN(const auto bytes, ReadFile(job.path, backup::kMaxFile));
-  const auto opened = backup::OpenBackup(bytes, password);
+  const auto opened = way.format == backup::FileFormat::kCms
+                          ? backup::ReadBackup(bytes)
+                          : backup::OpenBackup(bytes, way.password);
   if (opened && bytes == *job.bytes && opened->manifest == job.backup.manifest) return {};
   return Fail(Internal(job.path.string() + " was written, but reads back otherwise" +
                        (opened ? std::string() : ": " + opened.error().detail) +
@@ -149,68 +151,90 @@ Status ReadBack(const Job& job, const Secret& password) {
 }
 
 // WriteAll begins no further file once the command is asked to end; those begun become whole.
-void WriteAll(const std::vector<Job*>& batch, const Secret& password, ProgressLine& progress) {
+void WriteAll(const ExportBatch& batch, const ExportWay& way, ProgressLine& progress) {
   InParallel(batch.size(), [&](size_t i) {
-    Job& job = *batch[i];
+    ExportJob& job = *batch[i];
     if (Interruption::Asked()) return;
     job.begun = true;
     if (!job.done) return;
-    job.bytes = backup::FormatBackup(job.backup, password);
+    job.bytes = way.format == backup::FileFormat::kCms
+                    ? backup::FormatCms(job.backup)
+                    : backup::FormatBackup(job.backup, way.password);
     job.done = job.bytes ? WriteFileAtomically(job.path, *job.bytes, 0600, Overwrite::kRefuse)
                          : Status(Fail(job.bytes.error()));
-    if (job.done) job.done = ReadBack(job, password);
+    if (job.done) job.done = ReadBack(job, way);
     progress.OneMore();
   });
 }
 
+// RecipientsText is who can open the file, for the audit.
+std::string RecipientsText(const backup::Backup& backup) {
+  std::string text;
+  for (const auto& each : backup.recipients) {
+    text += (text.empty() ? ", for " : "; ") + backup::RecipientText(each);
+  }
+  return text;
+}
+
 // PutDown keeps record and audit of a job, whatever became of it.
 Status PutDown(const config::Settings& settings, const TokenAccess& access, Change& change,
-               Job& job) {
+               ExportJob& job) {
   const auto& manifest = job.subject.manifest;
   const std::string sha256 = job.done ? backup::FileSha256(*job.bytes) : "none";
   if (job.done) {
-    KB_TRY(RecordExported(settings, {job.path, sha256, manifest}, std::time(nullptr)));
+    const auto record =
+        job.backup.format == backup::FileFormat::kCms ? RecordExportedFor : RecordExported;
+    KB_TRY(record(settings, {job.path, sha256, manifest}, std::time(nullptr)));
   }
-  return change.Record(
-      {"backup-export", manifest.name, Hex(manifest.id),
-       "token " + access.config().name + ", file " + job.path.string() + ", sha256 " + sha256},
-      job.done);
+  return change.Record({"backup-export", manifest.name, Hex(manifest.id),
+                        "token " + access.config().name + ", file " + job.path.string() +
+                            ", sha256 " + sha256 + RecipientsText(job.backup)},
+                       job.done);
 }
 
-Status ExportBatch(const config::Settings& settings, const TokenAccess& access,
-                   const std::vector<Job*>& batch, const Secret& password,
-                   std::optional<token::WrapAlgorithm> algorithm, ProgressLine& progress) {
-  KB_ASSIGN(Change change, Change::Begin(settings));
-  Derive(batch, password, settings.backup_iterations);
-  for (const Job* job : batch) KB_TRY(job->done);
-  const ChangeRecord record{
-      "backup-export", "", "",
-      "token " + access.config().name + ", " + std::to_string(batch.size()) + " keys"};
-  KB_ASSIGN(const Json wrapped,
-            Recorded(change, record, [&] { return WrapAll(access, batch, algorithm); }));
+// WrapUnderPassword makes the batch's KEKs, and wraps its keys.
+Status WrapUnderPassword(const config::Settings& settings, const TokenAccess& access,
+                         const ExportBatch& batch, const ExportWay& way) {
+  Derive(batch, way.password, settings.backup_iterations);
+  for (const ExportJob* job : batch) KB_TRY(job->done);
+  KB_ASSIGN(const Json wrapped, WrapAll(access, batch, way.algorithm));
   if (!wrapped.is_array() || wrapped.size() != batch.size()) {
     return Fail(Internal("the token's process gave an answer that does not fit"));
   }
   for (size_t i = 0; i < batch.size(); ++i) {
-    Job& job = *batch[i];
+    ExportJob& job = *batch[i];
     job.kek = Secret();
     job.backup.manifest = job.subject.manifest;
     job.backup.chain = job.subject.chain;
-    auto key = Unpack(wrapped[i]);
+    auto key = UnpackWrapped(wrapped[i]);
     if (key) {
       job.backup.key = std::move(*key);
     } else {
       job.done = Fail(key.error());
     }
   }
-  WriteAll(batch, password, progress);
-  for (Job* job : batch) {
+  return {};
+}
+
+Status MakeBatch(const config::Settings& settings, const TokenAccess& access,
+                 const ExportBatch& batch, ExportWay& way, ProgressLine& progress) {
+  KB_ASSIGN(Change change, Change::Begin(settings));
+  const ChangeRecord record{
+      "backup-export", "", "",
+      "token " + access.config().name + ", " + std::to_string(batch.size()) + " keys"};
+  KB_TRY(Recorded(change, record, [&] {
+    return way.format == backup::FileFormat::kCms
+               ? WrapToCertificates(access, batch, way.recipients, way.algorithm, &way.host_because)
+               : WrapUnderPassword(settings, access, batch, way);
+  }));
+  WriteAll(batch, way, progress);
+  for (ExportJob* job : batch) {
     if (job->begun) KB_TRY(PutDown(settings, access, change, *job));
   }
   return {};
 }
 
-void Report(const Job& job, Answer& answer) {
+void Report(const ExportJob& job, Answer& answer) {
   const auto& manifest = job.subject.manifest;
   if (!job.done) {
     answer.good = false;
@@ -223,7 +247,7 @@ void Report(const Job& job, Answer& answer) {
   const BackupInput input{job.path, *job.bytes, backup::FileSha256(*job.bytes)};
   const Json json = BackupJson(input, job.backup, true);
   answer.text += "wrote and read back the backup of " + manifest.name + "\n" + BackupText(json) +
-                 "  " + EmergencyWay(input.path) + "\n";
+                 "  " + EmergencyWay(input.path, job.backup.format) + "\n";
   if (job.subject.chain.empty()) {
     answer.notes.push_back(manifest.name + " has no certificate yet: its backup has none either");
   }
@@ -231,7 +255,7 @@ void Report(const Job& job, Answer& answer) {
 }
 
 // WarnOfDirectory: who may write there can put another file in the place of a backup, or none.
-void WarnOfDirectory(const std::vector<Job>& jobs, Answer& answer) {
+void WarnOfDirectory(const std::vector<ExportJob>& jobs, Answer& answer) {
   if (jobs.empty()) return;
   const auto directory = jobs.front().path.parent_path();
   std::error_code none;
@@ -244,10 +268,10 @@ void WarnOfDirectory(const std::vector<Job>& jobs, Answer& answer) {
 }
 
 // ReportNotBegun says how far the command came that was asked to end.
-void ReportNotBegun(const std::vector<Job>& jobs, Answer& answer) {
+void ReportNotBegun(const std::vector<ExportJob>& jobs, Answer& answer) {
   answer.json["interrupted"] = false;
   answer.json["not_begun"] = Json::array();
-  for (const Job& job : jobs) {
+  for (const ExportJob& job : jobs) {
     if (!job.begun) answer.json["not_begun"].push_back(job.subject.manifest.name);
   }
   const size_t left = answer.json["not_begun"].size();
@@ -261,35 +285,63 @@ void ReportNotBegun(const std::vector<Job>& jobs, Answer& answer) {
                          std::to_string(left) + " nothing was written");
 }
 
-Result<Answer> Finish(const std::vector<Job>& jobs, const std::vector<std::string>& left_out) {
+// NotesOnWay says what is to be known of CMS backups.
+void NotesOnWay(const ExportWay& way, Answer& answer) {
+  if (way.format != backup::FileFormat::kCms || answer.json["backups"].empty()) return;
+  answer.json["content_key"] = way.host_because.empty() ? "token" : "host";
+  if (way.host_because.empty()) return;
+  answer.notes.push_back(
+      "the content keys were made on this host, in locked memory of the token's "
+      "process, because the token cannot make and wrap them itself (" +
+      way.host_because + ")");
+}
+
+Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std::string>& left_out,
+                      const ExportWay& way) {
   Answer answer;
   answer.json = {{"backups", Json::array()}, {"failed", Json::array()}, {"left_out", left_out}};
-  for (const Job& job : jobs) {
+  for (const ExportJob& job : jobs) {
     if (job.begun) Report(job, answer);
   }
   ReportNotBegun(jobs, answer);
   WarnOfDirectory(jobs, answer);
+  NotesOnWay(way, answer);
   for (const std::string& key : left_out) {
     answer.notes.push_back(key + " is not exportable, so it has no backup");
   }
   if (jobs.empty()) answer.text = "no key of the token is exportable, so there was nothing to do\n";
-  if (!answer.json["backups"].empty()) {
-    answer.text +=
-        "next: copy it off this host, then keybroker drill FILE, then keybroker key seal "
-        "NAME";
-  }
+  if (answer.json["backups"].empty()) return answer;
+  answer.text += way.format == backup::FileFormat::kCms
+                     ? "next: copy it off this host, then keybroker drill FILE --recovery-key KEY, "
+                       "on a host of its own; until then it does not open the way to key seal"
+                     : "next: copy it off this host, then keybroker drill FILE, then keybroker key "
+                       "seal NAME";
   return answer;
 }
 
+// PrepareWay reads the recovery certificates; a password is asked for once it is needed.
+Result<ExportWay> PrepareWay(const config::Settings& settings, const ExportOptions& options) {
+  ExportWay way;
+  KB_ASSIGN(way.format, ChooseFormat(settings, options.format));
+  KB_ASSIGN(way.algorithm, ParseEncryption(options.encryption));
+  if (way.format == backup::FileFormat::kPkcs12) return way;
+  if (options.generate || options.password.Given()) {
+    return Fail(
+        WrongUsage("a CMS backup has no password: it is for the recovery certificates of "
+                   "[backup]"));
+  }
+  KB_ASSIGN(way.recipients, LoadRecoveryCertificates(settings, std::time(nullptr)));
+  return way;
+}
+
 Status ExportAll(const config::Settings& settings, const TokenAccess& access,
-                 std::vector<Job>& jobs, const Secret& password,
-                 std::optional<token::WrapAlgorithm> algorithm) {
+                 std::vector<ExportJob>& jobs, ExportWay& way) {
   const Interruption interruption;
   ProgressLine progress(jobs.size(), "keys backed up");
   for (size_t at = 0; at < jobs.size() && !Interruption::Asked(); at += kBatch) {
-    std::vector<Job*> batch;
+    ExportBatch batch;
     for (size_t i = at; i < std::min(jobs.size(), at + kBatch); ++i) batch.push_back(&jobs[i]);
-    const Status done = ExportBatch(settings, access, batch, password, algorithm, progress);
+    const Status done = MakeBatch(settings, access, batch, way, progress);
     // Asked to end, it gives up the lock or the token that it was waiting for: no failure.
     if (done || Interruption::Asked()) continue;
     Error error = done.error();
@@ -310,16 +362,19 @@ Result<Answer> Export(const Invocation& invocation, const ExportOptions& options
   if (options.output == "-") {
     return Fail(WrongUsage("a backup goes to a file, which is read back: -o FILE or DIRECTORY"));
   }
-  KB_ASSIGN(const auto algorithm, ParseEncryption(options.encryption));
+  KB_TRY(ParseEncryption(options.encryption));
   KB_ASSIGN(const auto settings, invocation.Settings());
+  KB_ASSIGN(ExportWay way, PrepareWay(settings, options));
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
   std::vector<std::string> left_out;
   KB_ASSIGN(auto subjects, BackupSubjects(settings, access, options.choice, &left_out));
-  KB_ASSIGN(auto jobs, Jobs(std::move(subjects), options.output));
-  if (jobs.empty()) return Finish(jobs, left_out);
-  KB_ASSIGN(const Secret password, NewBackupPassword(settings, options.password, options.generate));
-  KB_TRY(ExportAll(settings, access, jobs, password, algorithm));
-  return Finish(jobs, left_out);
+  KB_ASSIGN(auto jobs, Jobs(std::move(subjects), options.output, way.format));
+  if (jobs.empty()) return Finish(jobs, left_out, way);
+  if (way.format == backup::FileFormat::kPkcs12) {
+    KB_ASSIGN(way.password, NewBackupPassword(settings, options.password, options.generate));
+  }
+  KB_TRY(ExportAll(settings, access, jobs, way));
+  return Finish(jobs, left_out, way);
 }
 
 }  // namespace
@@ -328,13 +383,16 @@ void AddBackupExport(const Command& noun) {
   auto options = std::make_shared<ExportOptions>();
   const Command verb =
       noun.Verb("export",
-                "write keys as password-wrapped PKCS#12 files; the key itself never "
-                "leaves the token in the clear",
+                "write keys as files, for a password (PKCS#12) or for recovery keys (CMS); the key "
+                "itself never leaves the token in the clear",
                 "keybroker backup export mail.example.test -o /safe");
   verb.Arguments("NAME", options->choice.names, "key names; the current key of each type")
       .Flag("--all", options->choice.all, "every exportable key, older generations too")
       .Required("-o,--output", options->output, "the file, or the directory for files")
       .Option("--type", options->choice.type, "rsa or ec only")
+      .Option("--format", options->format,
+              "pkcs12: for who knows the password; cms: for who has the key of a recovery "
+              "certificate, [backup] recipients; default: the first of [backup] formats")
       .Option("--encryption", options->encryption,
               "key-wrap (RFC 5649; opens in OpenSSL) or cbc (opens in NSS, Java and GnuTLS too); "
               "default: the first that the token can")

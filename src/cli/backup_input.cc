@@ -4,6 +4,7 @@
 
 #include "cli/backup_record.h"
 #include "cli/change.h"
+#include "keybroker/backup/cms.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
@@ -40,6 +41,10 @@ Result<std::optional<config::Settings>> SettingsIfAny(const Invocation& invocati
   return Fail(settings.error());
 }
 
+bool IsOpenersFault(Defect defect) {
+  return defect == Defect::kPassword || defect == Defect::kNoRecipient;
+}
+
 std::string DefectText(const BackupInput& input, const backup::FileError& error,
                        const std::optional<config::Settings>& settings) {
   if (error.defect != Defect::kPassword || !settings) return error.detail;
@@ -67,7 +72,7 @@ void RecordRefusal(const config::Settings& settings, std::string_view action,
   auto change = Change::Begin(settings);
   Status recorded = change ? Status() : Status(Fail(change.error()));
   if (change) {
-    const Error why = error.defect == Defect::kPassword ? Denied("") : Malformed("");
+    const Error why = IsOpenersFault(error.defect) ? Denied("") : Malformed("");
     recorded = change->Record({std::string(action), "", "",
                                "file " + input.path + ", sha256 " + input.sha256 + ", " +
                                    std::string(backup::DefectName(error.defect))},
@@ -84,6 +89,7 @@ std::vector<std::string> BackupWarnings(const backup::Backup& backup) {
     warnings.push_back("its certificate (" + backup.chain.front().subject + ") is not for " + name +
                        ", the name of its key");
   }
+  if (backup.format == backup::FileFormat::kCms) return warnings;
   if (backup.kdf.iterations < backup::kMinIterations) {
     warnings.push_back("its key derivation has " + std::to_string(backup.kdf.iterations) +
                        " iterations, which is cheap to guess at: keybroker writes at least " +
@@ -96,6 +102,35 @@ std::vector<std::string> BackupWarnings(const backup::Backup& backup) {
   }
   return warnings;
 }
+
+namespace {
+
+// AddProtection says who can open the file.
+void AddProtection(const backup::Backup& backup, Json& json) {
+  if (backup.format == backup::FileFormat::kPkcs12) {
+    json["kdf"] = "PBKDF2-HMAC-SHA256";
+    json["kdf_iterations"] = backup.kdf.iterations;
+    json["mac_iterations"] = backup.mac_iterations;
+    return;
+  }
+  json["oaep"] = token::OaepHashName(backup.oaep);
+  json["recipients"] = Json::array();
+  for (const auto& each : backup.recipients) {
+    json["recipients"].push_back(backup::RecipientText(each));
+  }
+}
+
+std::string ProtectionText(const Json& json) {
+  const std::string algorithm = GetText(json, "encryption");
+  if (json.contains("recipients")) {
+    return algorithm + ", content key by RSA-OAEP with " + GetText(json, "oaep");
+  }
+  return algorithm + ", " + GetText(json, "kdf") + " " +
+         std::to_string(GetNumber(json, "kdf_iterations")) + " iterations, MAC " +
+         std::to_string(GetNumber(json, "mac_iterations"));
+}
+
+}  // namespace
 
 Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool verified) {
   const auto& manifest = backup.manifest;
@@ -112,14 +147,13 @@ Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool ver
             {"created", credential::FormatTime(manifest.created)},
             {"sequence", manifest.sequence},
             {"current", manifest.current},
+            {"format", backup::FileFormatName(backup.format)},
             {"encryption", token::WrapAlgorithmName(backup.key.algorithm)},
-            {"kdf", "PBKDF2-HMAC-SHA256"},
-            {"kdf_iterations", backup.kdf.iterations},
-            {"mac_iterations", backup.mac_iterations},
             {"token",
              {{"label", manifest.token.label},
               {"model", manifest.token.manufacturer + " " + manifest.token.model},
               {"serial", manifest.token.serial}}}};
+  AddProtection(backup, json);
   json["bindings"] = Json::array();
   for (const auto& binding : manifest.bindings) {
     json["bindings"].push_back(
@@ -135,9 +169,6 @@ Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool ver
 }
 
 std::string BackupText(const Json& json) {
-  const std::string how = GetText(json, "encryption") + ", " + GetText(json, "kdf") + " " +
-                          std::to_string(GetNumber(json, "kdf_iterations")) + " iterations, MAC " +
-                          std::to_string(GetNumber(json, "mac_iterations"));
   std::string listeners;
   for (const Json& binding : json["bindings"]) {
     listeners += (listeners.empty() ? "" : ", ") + GetText(binding, "listener");
@@ -155,7 +186,12 @@ std::string BackupText(const Json& json) {
                       GetText(json["token"], "model") + ", serial " +
                       GetText(json["token"], "serial")},
       {"  listeners", listeners.empty() ? "none" : listeners},
-      {"  encryption", how}};
+      {"  encryption", ProtectionText(json)}};
+  if (json.contains("recipients")) {
+    for (const Json& each : json["recipients"]) {
+      rows.push_back({"  recipient", each.is_string() ? each.get<std::string>() : "?"});
+    }
+  }
   for (const Json& certificate : json["certificates"]) {
     rows.push_back({"  certificate", GetText(certificate, "subject") + ", until " +
                                          GetText(certificate, "not_after")});
@@ -163,9 +199,19 @@ std::string BackupText(const Json& json) {
   return Columns(rows);
 }
 
-std::string EmergencyWay(const std::string& path) {
-  return "without keybroker, on any host: openssl pkcs12 -in " + EscapeUnprintable(path) +
-         " -nodes   (prints the private key in the clear)";
+std::string EmergencyWay(const std::string& path, backup::FileFormat format) {
+  const std::string file = EscapeUnprintable(path);
+  if (format == backup::FileFormat::kPkcs12) {
+    return "without keybroker, on any host: openssl pkcs12 -in " + file +
+           " -nodes   (prints the private key in the clear)";
+  }
+  return "without keybroker, on any host, with a recovery key (key.der is the private key in the "
+         "clear):\n"
+         "    openssl cms -verify -noverify -inform DER -in " +
+         file +
+         " -out inner.cms\n"
+         "    openssl cms -decrypt -inform DER -in inner.cms -recip RECOVERY.crt -inkey "
+         "RECOVERY.key -out key.der";
 }
 
 }  // namespace keybroker::cli

@@ -37,6 +37,10 @@ Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
 void RecordRefusal(const config::Settings& settings, std::string_view action,
                    const BackupInput& input, const backup::FileError& error, Answer& answer);
 
+// IsOpenersFault tells whether a defect is that of the password or recovery key: whoever gave it is
+// denied.
+bool IsOpenersFault(backup::Defect defect);
+
 // BackupWarnings are what is odd about a backup that restores all the same: a certificate that is
 // not for its key name, a key derivation or MAC that is cheaper to guess at than those of ours.
 std::vector<std::string> BackupWarnings(const backup::Backup& backup);
@@ -49,7 +53,7 @@ std::string DefectText(const BackupInput& input, const backup::FileError& error,
 Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool verified);
 std::string BackupText(const Json& json);
 
-// EmergencyWay is the command that opens the file without keybroker.
-std::string EmergencyWay(const std::string& path);
+// EmergencyWay is what opens the file without keybroker.
+std::string EmergencyWay(const std::string& path, backup::FileFormat format);
 
 }  // namespace keybroker::cli

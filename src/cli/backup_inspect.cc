@@ -12,11 +12,17 @@ Result<Answer> Inspect(const std::string& file) {
   const auto backup = backup::ReadBackup(input.bytes);
   if (!backup) return RefusedBackup(input, backup.error(), std::nullopt);
   Json json = BackupJson(input, *backup, false);
-  Answer answer = MakeAnswer(
-      "NOT VERIFIED: this is what the file says of itself; without its "
-      "password anybody could have written it\n" +
-          BackupText(json) + "next: keybroker backup verify " + EscapeUnprintable(input.path),
-      {{"backup", json}});
+  const bool cms = backup->format == backup::FileFormat::kCms;
+  const std::string says =
+      cms ? "NOT VERIFIED: this is what the file says of itself. It is signed by the key that it "
+            "names, and was not changed since; whether that is your key, its public key tells, and "
+            "whether the key is in it, a drill\n"
+          : "NOT VERIFIED: this is what the file says of itself; without its "
+            "password anybody could have written it\n";
+  Answer answer =
+      MakeAnswer(says + BackupText(json) + "next: keybroker backup verify " +
+                     EscapeUnprintable(input.path) + (cms ? " --recovery-key FILE" : ""),
+                 {{"backup", json}});
   answer.notes = BackupWarnings(*backup);
   return answer;
 }
@@ -26,7 +32,7 @@ Result<Answer> Inspect(const std::string& file) {
 void AddBackupInspect(const Command& noun) {
   auto file = std::make_shared<std::string>();
   const Command verb =
-      noun.Verb("inspect", "show what a backup file says of itself; needs no password",
+      noun.Verb("inspect", "show what a backup file says of itself; needs no password or key",
                 "keybroker backup inspect /safe/mail.example.test.rsa.6f1e0b2c.1.p12");
   verb.Argument("FILE", *file, "the backup");
   verb.Does([file](const Invocation&) { return Inspect(*file); });

@@ -71,7 +71,7 @@ Status Show(const Secret& passphrase) {
 
 }  // namespace
 
-Status CheckBackupPassword(const Secret& password, size_t least) {
+Status CheckBackupPassword(const Secret& password, size_t least, const std::string& setting) {
   std::string_view text(reinterpret_cast<const char*>(password.Expose().data()), password.size());
   size_t characters = 0;
   std::set<std::string_view> different;  // views of the password; nothing is copied
@@ -86,8 +86,8 @@ Status CheckBackupPassword(const Secret& password, size_t least) {
   const std::string for_years = " for a file that anybody may try to open for years: ";
   if (characters < least) {
     return Fail(Denied("the password is too short" + for_years + "at least " +
-                       std::to_string(least) +
-                       " characters, several random words for instance; or --generate"));
+                       std::to_string(least) + " characters (" + setting +
+                       "), several random words for instance; or --generate"));
   }
   if (different.size() >= kLeastDifferent) return {};
   return Fail(Denied("the password has too few different characters" + for_years + "at least " +
@@ -110,7 +110,8 @@ Result<Secret> NewBackupPassword(const config::Settings& settings, const PinOpti
     return passphrase;
   }
   KB_ASSIGN(Secret password, AskPin(options, "new password for the backup", true));
-  KB_TRY(CheckBackupPassword(password, settings.backup_password_length));
+  KB_TRY(CheckBackupPassword(password, settings.backup_password_length,
+                             "password_length in [backup] of " + settings.file.string()));
   return password;
 }
 

@@ -20,7 +20,7 @@ Result<Secret> AskBackupPassword(const PinOptions& options);
 Result<Secret> NewBackupPassword(const config::Settings& settings, const PinOptions& options,
                                  bool generate);
 
-// CheckBackupPassword is that judgement.
-Status CheckBackupPassword(const Secret& password, size_t least);
+// CheckBackupPassword is that judgement; setting says where least comes from.
+Status CheckBackupPassword(const Secret& password, size_t least, const std::string& setting);
 
 }  // namespace keybroker::cli

@@ -59,14 +59,18 @@ Result<BackupRecord> Parse(const std::filesystem::path& file) {
   return record;
 }
 
-enum class Evidence { kVerified, kProved, kDrilled, kExported };
+enum class Evidence { kVerified, kProved, kDrilled, kExported, kExportedFor };
+
+bool IsProof(Evidence evidence) {
+  return evidence != Evidence::kVerified && evidence != Evidence::kExportedFor;
+}
 
 // TakesThePlace tells whether the file just seen becomes the backup on record.
 bool TakesThePlace(const BackupRecord& record, const SeenBackup& seen, Evidence evidence) {
   if (record.sha256 == seen.sha256 || record.proved == 0 || evidence == Evidence::kExported) {
     return true;
   }
-  return evidence != Evidence::kVerified && record.sequence <= seen.manifest.sequence;
+  return IsProof(evidence) && record.sequence <= seen.manifest.sequence;
 }
 
 void Know(const std::string& sha256, int64_t now, std::vector<KnownFile>* known) {
@@ -93,11 +97,12 @@ Status PutDown(const config::Settings& settings, const SeenBackup& seen, int64_t
   KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
   record.id = id;
   Know(seen.sha256, now, &record.known);
-  if (evidence == Evidence::kExported) record.exported = seen.manifest.sequence;
+  if (evidence == Evidence::kExported || evidence == Evidence::kExportedFor)
+    record.exported = seen.manifest.sequence;
   if (TakesThePlace(record, seen, evidence)) {
     Replace(seen, &record);
     record.verified = now;
-    if (evidence != Evidence::kVerified) record.proved = now;
+    if (IsProof(evidence)) record.proved = now;
     if (evidence == Evidence::kDrilled) {
       record.drilled = now;
       record.drill_level = level;
@@ -168,6 +173,10 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
 
 Status RecordExported(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
   return PutDown(settings, seen, now, Evidence::kExported);
+}
+
+Status RecordExportedFor(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
+  return PutDown(settings, seen, now, Evidence::kExportedFor);
 }
 
 Status RecordVerified(const config::Settings& settings, const SeenBackup& seen, int64_t now) {

@@ -64,6 +64,9 @@ struct SeenBackup {
   const backup::Manifest& manifest;
 };
 Status RecordExported(const config::Settings& settings, const SeenBackup& seen, int64_t now);
+// RecordExportedFor is for a file that nobody on this host can open: that its key restores, a drill
+// with the recovery key has to prove. It takes no proved one's place until then.
+Status RecordExportedFor(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordVerified(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordProved(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,

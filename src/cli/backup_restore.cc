@@ -6,7 +6,7 @@
 #include "cli/arriving_key.h"
 #include "cli/backup_commands.h"
 #include "cli/backup_input.h"
-#include "cli/backup_password.h"
+#include "cli/backup_opener.h"
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/listener_file.h"
@@ -21,7 +21,7 @@ using backup::Backup;
 
 struct RestoreOptions {
   TokenOptions token;
-  PinOptions password;
+  OpenerOptions opener;
   std::string file;
   std::string to_file;
   bool yes = false;
@@ -132,15 +132,19 @@ Result<Answer> ToFile(const Invocation& invocation, const RestoreOptions& option
                    "its PIN and --exportable"));
   }
   KB_ASSIGN(const auto settings, SettingsIfAny(invocation));
+  const auto refused = [&](const BackupInput& input, const backup::FileError& error) {
+    Answer answer = RefusedBackup(input, error, settings);
+    if (settings) RecordRefusal(*settings, "backup-restore-to-file", input, error, answer);
+    return answer;
+  };
   KB_ASSIGN(const BackupInput input, ReadBackupInput(options.file));
-  KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
-  const auto backup = backup::OpenBackup(input.bytes, password);
-  if (backup) {
-    return RestoreToFile(settings, input, *backup, password, options.to_file, options.yes);
-  }
-  Answer answer = RefusedBackup(input, backup.error(), settings);
-  if (settings) RecordRefusal(*settings, "backup-restore-to-file", input, backup.error(), answer);
-  return answer;
+  const auto claim = backup::ReadBackup(input.bytes);
+  if (!claim) return refused(input, claim.error());
+  KB_ASSIGN(const auto opener, BackupOpener::Ask(options.opener, claim->format));
+  const auto backup = opener.Open(input.bytes);
+  if (!backup) return refused(input, backup.error());
+  KB_ASSIGN(const Secret kek, opener.Kek(*backup));
+  return RestoreToFile(settings, input, *backup, kek, options.to_file, options.yes);
 }
 
 Result<Answer> Restore(const Invocation& invocation, const RestoreOptions& options) {
@@ -152,10 +156,10 @@ Result<Answer> Restore(const Invocation& invocation, const RestoreOptions& optio
   const auto claim = backup::ReadBackup(input.bytes);
   if (!claim) return Refused(settings, input, claim.error());
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
-  KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
-  const auto backup = backup::OpenBackup(input.bytes, password);
+  KB_ASSIGN(const auto opener, BackupOpener::Ask(options.opener, claim->format));
+  const auto backup = opener.Open(input.bytes);
   if (!backup) return Refused(settings, input, backup.error());
-  KB_ASSIGN(const Secret kek, backup::DeriveKek(password, backup->kdf));
+  KB_ASSIGN(const Secret kek, opener.Kek(*backup));
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"backup-restore", backup->manifest.name, Hex(backup->manifest.id),
                             "token " + access.config().name + ", file " + input.path};
@@ -184,7 +188,7 @@ void AddBackupRestore(const Command& noun) {
           "write the private key IN THE CLEAR to this new file instead, for the vendor's tool of a "
           "token that unwraps none; asks first")
       .Flag("--yes", options->yes, "do not ask before --to-file");
-  AddPasswordOptions(verb, options->password);
+  AddOpenerOptions(verb, options->opener);
   AddTokenOptions(verb, options->token);
   verb.Does([options](const Invocation& i) { return Restore(i, *options); });
 }

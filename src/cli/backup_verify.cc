@@ -5,7 +5,7 @@
 
 #include "cli/backup_commands.h"
 #include "cli/backup_input.h"
-#include "cli/backup_password.h"
+#include "cli/backup_opener.h"
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "keybroker/base/hex.h"
@@ -16,7 +16,7 @@ namespace {
 
 struct VerifyOptions {
   std::string file;
-  PinOptions password;
+  OpenerOptions opener;
 };
 
 // Remember puts the verification on record, on a host that keeps records, when root asks: anybody
@@ -48,14 +48,17 @@ Result<Answer> Verify(const Invocation& invocation, const VerifyOptions& options
   // What the password cannot mend is said before it is asked for.
   const auto claim = backup::ReadBackup(input.bytes);
   if (!claim) return Refused(settings, input, claim.error());
-  KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
-  const auto backup = backup::OpenBackup(input.bytes, password);
+  KB_ASSIGN(const auto opener, BackupOpener::Ask(options.opener, claim->format));
+  const auto backup = opener.Open(input.bytes);
   if (!backup) return Refused(settings, input, backup.error());
   const Json json = BackupJson(input, *backup, true);
+  const bool cms = backup->format == backup::FileFormat::kCms;
   Answer answer = MakeAnswer(
-      "verified: the password fits, and nothing was changed since it was written\n" +
+      (cms ? "verified: the recovery key opens it, and nothing was changed since its key signed "
+             "it\n"
+           : "verified: the password fits, and nothing was changed since it was written\n") +
           BackupText(json) + "that the key restores and signs is proved by: keybroker drill " +
-          EscapeUnprintable(input.path),
+          EscapeUnprintable(input.path) + (cms ? " --recovery-key FILE" : ""),
       {{"backup", json}});
   answer.notes = BackupWarnings(*backup);
   if (!settings) {
@@ -72,12 +75,13 @@ void AddBackupVerify(const Command& noun) {
   auto options = std::make_shared<VerifyOptions>();
   const Command verb =
       noun.Verb("verify",
-                "check a backup file against its password; needs no token. Exit status: 10 not a "
-                "backup, 11 truncated, 12 damaged, 13 newer version, 14 key derivation over the "
-                "cap, 15 wrong password or damaged",
+                "check a backup file against its password or recovery key; needs no token. Exit "
+                "status: 10 not a backup, 11 truncated, 12 damaged, 13 newer version, 14 key "
+                "derivation over the cap, 15 wrong password or damaged, 19 not for this recovery "
+                "key, 20 signature wrong",
                 "keybroker backup verify /safe/mail.example.test.rsa.6f1e0b2c.1.p12");
   verb.Argument("FILE", options->file, "the backup");
-  AddPasswordOptions(verb, options->password);
+  AddOpenerOptions(verb, options->opener);
   verb.Does([options](const Invocation& i) { return Verify(i, *options); });
 }
 

@@ -180,7 +180,7 @@ int RunCommandLine(int argc, char** argv) {
   app.set_version_flag("--version", "keybroker " KB_VERSION);
   app.footer(
       "Example:\n  keybroker status\n\nkeybroker NOUN VERB --help tells more. Exit status: "
-      "0 done, 1 failed, 2 wrong usage, 3 denied (why), 10 to 15 a backup file that is not right "
+      "0 done, 1 failed, 2 wrong usage, 3 denied (why), 10 to 20 a backup file that is not right "
       "(backup verify --help).");
   AddCommands(Command(&app, &chosen));
   try {

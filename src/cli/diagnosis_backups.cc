@@ -1,3 +1,4 @@
+#include "cli/backup_recipients.h"
 #include "cli/backup_record.h"
 #include "cli/backup_standing.h"
 #include "cli/diagnosis.h"
@@ -20,9 +21,33 @@ void ExamineRecord(const config::Settings& settings, const BackupRecord& record,
   }
 }
 
+constexpr int64_t kRecoverySoon = 30;  // days
+
+// ExamineRecipients looks at the recovery certificates before an export has to.
+void ExamineRecipients(const config::Settings& settings, int64_t now, Diagnosis& diagnosis) {
+  if (settings.backup_recipients.empty()) return;
+  const auto loaded = LoadRecoveryCertificates(settings, now);
+  if (!loaded) {
+    diagnosis.Wrong("recovery certificates", loaded.error().detail);
+    return;
+  }
+  for (const RecoveryCertificate& each : *loaded) {
+    const int64_t until = each.certificate.not_after;
+    const std::string text =
+        each.certificate.subject + ", valid until " + credential::FormatTime(until);
+    if (until - now < kRecoverySoon * 86400) {
+      diagnosis.Warn("recovery certificate " + each.file.string(),
+                     text + ": no CMS backup is made for it from then on");
+    } else {
+      diagnosis.Ok("recovery certificate " + each.file.string(), text);
+    }
+  }
+}
+
 }  // namespace
 
 void ExamineBackups(const config::Settings& settings, int64_t now, Diagnosis& diagnosis) {
+  ExamineRecipients(settings, now, diagnosis);
   const auto current = LoadCurrent(settings);
   if (!current) return;  // ExamineKeys says so
   for (const auto& [entry, id] : current->ids) {

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/backup_password.h"
+#include "cli/backup_opener.h"
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/commands.h"
@@ -22,7 +22,7 @@ namespace {
 
 struct DrillOptions {
   TokenOptions token;
-  PinOptions password;
+  OpenerOptions opener;
   std::string path;
   std::string report;
   std::string module = "/usr/lib/softhsm/libsofthsm2.so";
@@ -34,10 +34,11 @@ Result<std::vector<std::string>> Files(const std::string& path) {
   if (!std::filesystem::is_directory(path, error)) return std::vector<std::string>{path};
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    if (entry.path().extension() == ".p12") files.push_back(entry.path());
+    const auto extension = entry.path().extension();
+    if (extension == ".p12" || extension == ".cms") files.push_back(entry.path());
   }
   if (error) return Fail(SystemError("cannot read " + path, error.value()));
-  if (files.empty()) return Fail(NotFound("there is no backup (*.p12) in " + path));
+  if (files.empty()) return Fail(NotFound("there is no backup (*.p12, *.cms) in " + path));
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -48,7 +49,7 @@ std::string HostName() {
 }
 
 std::string LevelMeans(unsigned level) {
-  if (level == 1) return "structure and MAC; no key was touched";
+  if (level == 1) return "structure and MAC, or signature; no key was touched";
   if (level == 2) return "restored into a session, a random challenge signed and verified";
   return "restored onto a token of its own, TLS 1.3 and 1.2 handshakes as a listener makes them";
 }
@@ -117,9 +118,9 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
                         "level " + std::to_string(level) + ", file " + drilled.path + ", sha256 " +
                             drilled.input.sha256};
     if (drilled.defect) record.detail += ", " + std::string(backup::DefectName(*drilled.defect));
-    const bool password = drilled.defect == backup::Defect::kPassword;
+    const bool denied = drilled.defect && IsOpenersFault(*drilled.defect);
     const Status outcome = drilled.failure.empty() ? Status()
-                           : password              ? Fail(Denied(drilled.failure))
+                           : denied                ? Fail(Denied(drilled.failure))
                                                    : Fail(Malformed(drilled.failure));
     if (drilled.backup) {
       const auto& manifest = drilled.backup->manifest;
@@ -134,6 +135,22 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
     KB_TRY(change.Record(record, outcome));
   }
   return {};
+}
+
+// AskOpener asks for what the files need. One that is no backup needs nothing; where all are so,
+// the password is asked for, as for the others before they are looked into.
+Result<BackupOpener> AskOpener(const std::vector<std::string>& files,
+                               const OpenerOptions& options) {
+  bool pkcs12 = false;
+  bool cms = false;
+  for (const std::string& file : files) {
+    const auto input = ReadBackupInput(file);
+    if (!input) continue;
+    const auto format = backup::FormatOf(input->bytes);
+    if (!format) continue;
+    (*format == backup::FileFormat::kCms ? cms : pkcs12) = true;
+  }
+  return BackupOpener::Ask(options, pkcs12 || !cms, cms);
 }
 
 // RecordFailure audits a drill that could not be held.
@@ -227,8 +244,8 @@ Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& option
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto files, Files(options.path));
   KB_ASSIGN(const auto rules, Rules(settings, options));
-  KB_ASSIGN(const Secret password, AskBackupPassword(options.password));
-  const auto drilled = Drill(files, password, rules);
+  KB_ASSIGN(const auto opener, AskOpener(files, options.opener));
+  const auto drilled = Drill(files, opener, rules);
   if (!drilled) return Fail(RecordFailure(settings, options, drilled.error()));
   const auto& all = *drilled;
   const int64_t now = std::time(nullptr);
@@ -257,13 +274,17 @@ void AddDrill(const Command& root) {
   const Command verb =
       root.Verb("drill", "rehearse a restore: prove that backups open and that their keys sign",
                 "keybroker drill /safe --report drill.html");
-  verb.Argument("PATH", options->path, "a backup, or a directory of *.p12 under one password")
-      .Option("--level", options->level,
-              "1: structure and MAC; 2 (default): restored, signed, verified, destroyed; 3: and "
-              "served by a broker of its own, with TLS 1.3 and 1.2 handshakes as a listener's")
+  verb.Argument(
+          "PATH", options->path,
+          "a backup, or a directory of *.p12 under one password and *.cms for one recovery key")
+      .Option(
+          "--level", options->level,
+          "1: structure and MAC, or signature; 2 (default): restored, signed, verified, "
+          "destroyed; 3: and served by a broker of its own, with TLS 1.3 and 1.2 handshakes as a "
+          "listener's")
       .Option("--report", options->report, "write an HTML page for the file, - for standard output")
       .Option("--module", options->module, "SoftHSM2's module, for the scratch token in memory");
-  AddPasswordOptions(verb, options->password);
+  AddOpenerOptions(verb, options->opener);
   verb.Option("--token", options->token.token,
               "restore on this configured token instead, by objects of a session only");
   AddPinOptions(verb, options->token.pin);

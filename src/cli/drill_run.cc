@@ -18,7 +18,7 @@ double MillisecondsSince(Clock::time_point begun) {
 }
 
 // Unlock is level 1, and the KEK for level 2.
-void Unlock(Drilled& drilled, const Secret& password, const DrillRules& rules, Secret* kek) {
+void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rules, Secret* kek) {
   auto input = ReadBackupInput(drilled.path);
   if (!input) {
     drilled.failure = input.error().detail;
@@ -26,7 +26,7 @@ void Unlock(Drilled& drilled, const Secret& password, const DrillRules& rules, S
   }
   drilled.input = std::move(*input);
   auto begun = Clock::now();
-  auto backup = backup::OpenBackup(drilled.input.bytes, password);
+  auto backup = opener.Open(drilled.input.bytes);
   drilled.mac_ms = MillisecondsSince(begun);
   if (!backup) {
     drilled.defect = backup.error().defect;
@@ -36,7 +36,7 @@ void Unlock(Drilled& drilled, const Secret& password, const DrillRules& rules, S
   drilled.backup = std::move(*backup);
   if (rules.level < 2) return;
   begun = Clock::now();
-  auto derived = backup::DeriveKek(password, drilled.backup->kdf);
+  auto derived = opener.Kek(*drilled.backup);
   drilled.kdf_ms = MillisecondsSince(begun);
   if (derived) {
     *kek = std::move(*derived);
@@ -61,7 +61,7 @@ void TakeResult(Json result, Drilled& drilled) {
   }
 }
 
-// Restore is what is above level 1, for those of the batch whose MAC fits.
+// Restore is what is above level 1, for those of the batch that open.
 Status Restore(const std::vector<Drilled*>& batch, const std::vector<Secret>& keks,
                const DrillRules& rules) {
   std::vector<const Secret*> sent;
@@ -96,8 +96,8 @@ DrillWork TryAll(const std::vector<const backup::Backup*>& backups) {
   };
 }
 
-Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files, const Secret& password,
-                                   const DrillRules& rules) {
+Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files,
+                                   const BackupOpener& opener, const DrillRules& rules) {
   std::vector<Drilled> all(files.size());
   ProgressLine progress(files.size(), "backups drilled");
   for (size_t at = 0; at < files.size(); at += kDrillBatch) {
@@ -108,7 +108,7 @@ Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files, const 
       all[at + i].path = files[at + i];
       batch.push_back(&all[at + i]);
     }
-    InParallel(count, [&](size_t i) { Unlock(*batch[i], password, rules, &keks[i]); });
+    InParallel(count, [&](size_t i) { Unlock(*batch[i], opener, rules, &keks[i]); });
     KB_TRY(Restore(batch, keks, rules));
     for (size_t i = 0; i < count; ++i) progress.OneMore();
   }

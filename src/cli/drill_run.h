@@ -7,6 +7,7 @@
 
 #include "cli/answer.h"
 #include "cli/backup_input.h"
+#include "cli/backup_opener.h"
 #include "cli/drill_token.h"
 #include "keybroker/base/secret.h"
 
@@ -16,7 +17,7 @@ namespace keybroker::cli {
 struct Drilled {
   std::string path;
   BackupInput input;
-  std::optional<backup::Backup> backup;  // once its MAC was found to fit
+  std::optional<backup::Backup> backup;  // once it was found to open
   std::optional<backup::Defect> defect;
   std::string failure;  // empty: all went well
   double mac_ms = 0;
@@ -43,10 +44,10 @@ struct DrillRules {
 // and seen to be gone.
 DrillWork TryAll(const std::vector<const backup::Backup*>& backups);
 
-// Drill does the level's steps for each file: 1, structure and MAC; above, what rules.restore does.
-// Key derivation uses every core; backups are restored one batch after another. An Error only when
-// no drill could be held at all.
-Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files, const Secret& password,
-                                   const DrillRules& rules);
+// Drill does the level's steps for each file: 1, structure and MAC, or signature; above, what
+// rules.restore does. Key derivation uses every core; backups are restored one batch after another.
+// An Error only when no drill could be held at all.
+Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files,
+                                   const BackupOpener& opener, const DrillRules& rules);
 
 }  // namespace keybroker::cli

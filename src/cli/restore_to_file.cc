@@ -20,8 +20,7 @@ bool IsInMemory(const std::filesystem::path& file) {
   return ::statfs(directory.c_str(), &where) == 0 && where.f_type == TMPFS_MAGIC;
 }
 
-Status WriteKey(const backup::Backup& backup, const Secret& password, const std::string& path) {
-  KB_ASSIGN(const Secret kek, backup::DeriveKek(password, backup.kdf));
+Status WriteKey(const backup::Backup& backup, const Secret& kek, const std::string& path) {
   KB_ASSIGN(const Secret pem, backup::PrivateKeyPem(backup, kek));
   const auto bytes = pem.Expose();
   return WriteFileAtomically(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
@@ -50,7 +49,7 @@ Answer Told(const BackupInput& input, const backup::Manifest& manifest, const st
 
 Result<Answer> RestoreToFile(const std::optional<config::Settings>& settings,
                              const BackupInput& input, const backup::Backup& backup,
-                             const Secret& password, const std::string& path, bool yes) {
+                             const Secret& kek, const std::string& path, bool yes) {
   const auto& manifest = backup.manifest;
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
@@ -60,7 +59,7 @@ Result<Answer> RestoreToFile(const std::optional<config::Settings>& settings,
                  manifest.name, yes));
   Answer answer = Told(input, manifest, path);
   if (!settings) {
-    KB_TRY(WriteKey(backup, password, path));
+    KB_TRY(WriteKey(backup, kek, path));
     answer.notes.push_back(
         "this host has no configuration, so no audit log holds that it was done");
     return answer;
@@ -69,7 +68,7 @@ Result<Answer> RestoreToFile(const std::optional<config::Settings>& settings,
   const ChangeRecord record{
       "backup-restore-to-file", manifest.name, Hex(manifest.id),
       "file " + input.path + ", sha256 " + input.sha256 + ", in the clear to " + path};
-  KB_TRY(Recorded(change, record, [&] { return WriteKey(backup, password, path); }));
+  KB_TRY(Recorded(change, record, [&] { return WriteKey(backup, kek, path); }));
   KB_TRY(change.Record(record, {}));
   return answer;
 }

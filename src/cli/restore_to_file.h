@@ -13,6 +13,6 @@ namespace keybroker::cli {
 // a configuration has no audit log either, and the answer says so.
 Result<Answer> RestoreToFile(const std::optional<config::Settings>& settings,
                              const BackupInput& input, const backup::Backup& backup,
-                             const Secret& password, const std::string& path, bool yes);
+                             const Secret& kek, const std::string& path, bool yes);
 
 }  // namespace keybroker::cli

@@ -10,9 +10,9 @@
 
 namespace keybroker::backup {
 
-// kManifestOid is the attribute that holds the manifest, of the key bag in a PKCS#12 file, signed in
-// a CMS file: description (ITU-T X.520 section 6.5.1). GnuTLS 3.7 opens no PKCS#12 file with an arc
-// of 128 bits, as one made of a UUID is.
+// kManifestOid is the attribute that holds the manifest, of the key bag in a PKCS#12 file, signed
+// in a CMS file: description (ITU-T X.520 section 6.5.1). GnuTLS 3.7 opens no PKCS#12 file with an
+// arc of 128 bits, as one made of a UUID is.
 inline constexpr char kManifestOid[] = "2.5.4.13";
 
 inline constexpr int kManifestVersion = 1;

@@ -50,8 +50,8 @@ Attempt<void> NotTls(const HandshakeWish& wish, const std::string& bytes) {
                              "this port?"));
 }
 
-// Refusal is the alert that the server sent, or what this side found wrong.
-Attempt<void> Refusal() {
+// HandshakeRefusal is the alert that the server sent, or what this side found wrong.
+Attempt<void> HandshakeRefusal() {
   const unsigned long code = ERR_peek_last_error();
   const int reason = ERR_GET_REASON(code);
   const char* words = ERR_reason_error_string(code);
@@ -77,7 +77,7 @@ Attempt<void> Exchange(SSL* ssl, Connection& connection, const HandshakeWish& wi
     const int want = SSL_get_error(ssl, result);
     auto sent = Flush(ssl, connection);
     if (result == 1) return sent;
-    if (want != SSL_ERROR_WANT_READ) return Refusal();
+    if (want != SSL_ERROR_WANT_READ) return HandshakeRefusal();
     if (!sent) return sent;
     auto bytes = connection.Receive();
     if (!bytes) return tl::unexpected<Problem>(std::move(bytes.error()));
