@@ -25,6 +25,7 @@ Result<Json> RunOnScratchToken(const config::Settings& settings, const std::stri
             RunInScratchFolder(settings.token_user, ScratchPlace::kPreferMemory, keks,
                                [&](const auto& folder, const std::vector<Secret>& secrets) {
                                  std::vector<const Secret*> again;
+                                 again.reserve(secrets.size());
                                  for (const Secret& secret : secrets) again.push_back(&secret);
                                  return RunVendorPart(again, [&](const auto& received) {
                                    return OnTokenIn(folder, module, received, work);
