@@ -1,5 +1,8 @@
 #include "unit/cli/program/backup_host.h"
 
+#include <chrono>
+#include <thread>
+
 namespace keybroker::cli::test {
 
 using keybroker::test::Arguments;
@@ -31,6 +34,26 @@ std::string BackupHost::Export(const std::string& type) const {
   const Json made = Answer(With({"backup", "export", kName, "--type", type, "-o", File("safe")}));
   EXPECT_EQ(made["backups"].size(), 1U) << made;
   return made["backups"].empty() ? "" : made["backups"][0]["file"].get<std::string>();
+}
+
+std::vector<std::filesystem::path> BackupHost::DrillFolders() {
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+    if (entry.path().filename().string().starts_with("keybroker-drill-")) {
+      folders.push_back(entry.path());
+    }
+  }
+  return folders;
+}
+
+void BackupHost::ExpectNoDrillFolderStays() {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (const auto& folder : DrillFolders()) {
+    while (std::filesystem::exists(folder) && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder)) << folder;
+  }
 }
 
 std::string BackupHost::Spki(const std::string& name, const std::string& type) const {

@@ -24,6 +24,11 @@ class BackupHost : public Host {
   // Export makes the backup of kName's key of type, and gives its file.
   std::string Export(const std::string& type) const;
 
+  // DrillFolders are those of drills that run, this test's and any other's; each goes away with its
+  // drill, and only one that was left stays.
+  static std::vector<std::filesystem::path> DrillFolders();
+  static void ExpectNoDrillFolderStays();
+
   // Spki is the DER public key that key show gives, in hex.
   std::string Spki(const std::string& name, const std::string& type) const;
 };

@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <chrono>
 #include <sstream>
-#include <thread>
 
 #include "support/sanitized.h"
 #include "unit/cli/program/backup_host.h"
@@ -21,29 +19,7 @@ using ::testing::Not;
 
 class DrillAsListener : public BackupHost {
  protected:
-  void TearDown() override {
-    // Another test's drill removes its folder too; only one that was left stays.
-    for (const auto& folder : Folders()) EXPECT_TRUE(GoesAway(folder)) << folder;
-  }
-
-  static std::vector<std::filesystem::path> Folders() {
-    std::vector<std::filesystem::path> folders;
-    for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
-      if (entry.path().filename().string().starts_with("keybroker-drill-")) {
-        folders.push_back(entry.path());
-      }
-    }
-    return folders;
-  }
-
-  static bool GoesAway(const std::filesystem::path& folder) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::filesystem::exists(folder)) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return true;
-  }
+  void TearDown() override { ExpectNoDrillFolderStays(); }
 
   // Request makes a key without a certificate, and gives the file of its request.
   std::string Request(const std::string& name) const {
