@@ -253,7 +253,7 @@ TEST_F(CmsHost, SaysWhereTheTokenDidNotMakeTheContentKey) {
   ASSERT_EQ(result.status, 0) << result.err;
   const Json made = Json::parse(result.out, nullptr, false);
   EXPECT_EQ(made["content_key"], "host");
-  EXPECT_THAT(result.err, AllOf(HasSubstr("made on this host"),
+  EXPECT_THAT(result.out, AllOf(HasSubstr("made on this host"),
                                 HasSubstr("C_GenerateKey: CKR_MECHANISM_INVALID")));
   Text(Recover({"drill", made["backups"][0]["file"].get<std::string>()}));
 }
