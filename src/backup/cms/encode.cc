@@ -100,7 +100,7 @@ Result<std::string> SignedAttributes(const Backup& backup, uint8_t tag) {
       tag, {Attribute(oid::kContentType, oid::kData),
             Attribute(oid::kMessageDigest, Der(kDerOctetString, hash)),
             Attribute(oid::kSigningCertificateV2, certificates),
-            Attribute(oid::kManifest, Der(kDerUtf8String, FormatManifest(backup.manifest)))});
+            Attribute(oid::kDescription, Der(kDerUtf8String, FormatManifest(backup.manifest)))});
 }
 
 }  // namespace

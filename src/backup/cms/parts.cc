@@ -54,7 +54,7 @@ bool ReadAttributes(Walk attributes, CmsParts* parts) {
     const auto type = TextOf(attribute.Whole(kDerOid));
     Walk values = attribute.Into(kDerSet);
     if (!values.good()) return false;
-    if (type == oid::kManifest) parts->manifest = TextOf(values.Contents(kDerUtf8String));
+    if (type == oid::kDescription) parts->manifest = TextOf(values.Contents(kDerUtf8String));
     if (type == oid::kSigningCertificateV2) {
       Walk list = values.Into(kDerSequence).Into(kDerSequence);
       while (list.good() && !list.AtEnd()) {

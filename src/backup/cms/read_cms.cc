@@ -13,6 +13,9 @@
 namespace keybroker::backup {
 namespace {
 
+// A description that begins otherwise is somebody else's.
+constexpr std::string_view kManifestBegin = R"({"format":"keybroker-backup")";
+
 // An RSA-2048 to RSA-4096 key wraps to that many bytes.
 constexpr size_t kLeastWrapped = 256;
 constexpr size_t kMostWrapped = 512;
@@ -116,7 +119,7 @@ FileResult<Backup> ReadFound(std::string_view bytes, const CmsParts& parts) {
 }  // namespace
 
 FileResult<Backup> ReadCms(std::string_view bytes) {
-  if (bytes.find(oid::kManifest) == std::string_view::npos) {
+  if (bytes.find(kManifestBegin) == std::string_view::npos) {
     return FailFile(Defect::kNotABackup,
                     "it is a CMS file, but not one that keybroker wrote: it has no manifest");
   }

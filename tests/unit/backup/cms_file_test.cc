@@ -114,7 +114,7 @@ TEST(CmsFile, ThatItsKeyDidNotSignIsRefused) {
 TEST(CmsFile, IsToldFromOtherFilesAndVersions) {
   const CmsSample sample = SampleCms();
   const std::string bytes = CmsFile(sample.backup, sample.key);
-  const std::string foreign = Edit(bytes, "\x69\x83\xac\xfd", "\x69\x83\xac\xfc");
+  const std::string foreign = Edit(bytes, "keybroker-backup", "somebody-elses-b");
   EXPECT_EQ(CmsRefusal(foreign).defect, Defect::kNotABackup);
   const std::string newer = Edit(bytes, "\"version\":1", "\"version\":2");
   EXPECT_EQ(CmsRefusal(newer).defect, Defect::kNewerVersion);
