@@ -18,8 +18,7 @@ std::vector<Finding> Judged(const std::vector<std::string>& lines, const Head& h
   const auto torn = Hasher::Make();
   Scanner scanner(**hasher, **torn, &head);
   for (const std::string& line : lines) Require(scanner.Add(line, true).has_value());
-  Head last;
-  return Judge(scanner.scan(), head, &head, &last);
+  return Judge(scanner.scan(), head, &head).findings;
 }
 
 struct Chain {
