@@ -66,7 +66,7 @@ KeyFileResult<void> KdfCost::AddIterations(const ASN1_INTEGER* iterations) {
 KeyFileResult<void> KdfCost::AddScrypt(const X509_ALGOR* algorithm) {
   const auto params = Unpack<ScryptPtr>(ASN1_ITEM_rptr(SCRYPT_PARAMS), algorithm);
   if (params == nullptr) return Odd();
-  if (const auto salt = CheckSalt(params->salt); !salt) return salt;
+  if (auto salt = CheckSalt(params->salt); !salt) return salt;
   uint64_t cost = 1;
   for (const ASN1_INTEGER* each :
        {params->costParameter, params->blockSize, params->parallelizationParameter}) {
@@ -93,7 +93,7 @@ KeyFileResult<void> KdfCost::AddPbes2(const X509_ALGOR* algorithm) {
   }
   const auto pbkdf2 = Unpack<Pbkdf2Ptr>(ASN1_ITEM_rptr(PBKDF2PARAM), params->keyfunc);
   if (pbkdf2 == nullptr || pbkdf2->salt->type != V_ASN1_OCTET_STRING) return Odd();
-  if (const auto salt = CheckSalt(pbkdf2->salt->value.octet_string); !salt) return salt;
+  if (auto salt = CheckSalt(pbkdf2->salt->value.octet_string); !salt) return salt;
   return AddIterations(pbkdf2->iter);
 }
 
@@ -107,12 +107,12 @@ KeyFileResult<void> KdfCost::Add(const X509_ALGOR* algorithm) {
   }
   const auto params = Unpack<PbePtr>(ASN1_ITEM_rptr(PBEPARAM), algorithm);
   if (params == nullptr) return Odd();
-  if (const auto salt = CheckSalt(params->salt); !salt) return salt;
+  if (auto salt = CheckSalt(params->salt); !salt) return salt;
   return AddIterations(params->iter);
 }
 
 KeyFileResult<void> KdfCost::AddMac(const ASN1_OCTET_STRING* salt, const ASN1_INTEGER* iterations) {
-  if (const auto checked = CheckSalt(salt); !checked) return checked;
+  if (auto checked = CheckSalt(salt); !checked) return checked;
   if (iterations == nullptr) return {};
   return AddIterations(iterations);
 }

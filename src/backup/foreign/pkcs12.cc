@@ -61,7 +61,7 @@ KeyFileResult<void> Opener::CheckMac() {
   content_.has_mac = PKCS12_mac_present(file_) == 1;
   if (!content_.has_mac) return {};
   PKCS12_get0_mac(nullptr, nullptr, &salt, &iterations, file_);
-  const auto cost = cost_.AddMac(salt, iterations);
+  auto cost = cost_.AddMac(salt, iterations);
   if (!cost) return cost;
   auto* file = const_cast<PKCS12*>(file_);
   if (PKCS12_verify_mac(file, password_.text, password_.size) == 1) return {};
@@ -105,7 +105,7 @@ KeyFileResult<void> Opener::TakeKey(const PKCS12_SAFEBAG* bag) {
   const X509_ALGOR* algorithm = nullptr;
   const X509_SIG* sig = PKCS12_SAFEBAG_get0_pkcs8(bag);
   if (sig != nullptr) X509_SIG_get0(sig, &algorithm, nullptr);
-  const auto cost = cost_.Add(algorithm);
+  auto cost = cost_.Add(algorithm);
   if (!cost) return cost;
   content_.protection = EncryptionName(algorithm);
   ERR_clear_error();
@@ -147,7 +147,7 @@ KeyFileResult<void> Opener::TakeBag(const PKCS12_SAFEBAG* bag, int depth) {
 
 KeyFileResult<void> Opener::TakeBags(const STACK_OF(PKCS12_SAFEBAG) * bags, int depth) {
   for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags); ++i) {
-    const auto taken = TakeBag(sk_PKCS12_SAFEBAG_value(bags, i), depth);
+    auto taken = TakeBag(sk_PKCS12_SAFEBAG_value(bags, i), depth);
     if (!taken) return taken;
   }
   return {};
@@ -166,7 +166,7 @@ KeyFileResult<void> Opener::TakeSafe(PKCS7* safe) {
                        "a part of it is not encrypted by a password but to a certificate");
   }
   const X509_ALGOR* algorithm = safe->d.encrypted->enc_data->algorithm;
-  const auto cost = cost_.Add(algorithm);
+  auto cost = cost_.Add(algorithm);
   if (!cost) return cost;
   ERR_clear_error();
   const BagsPtr bags(PKCS12_unpack_p7encdata(safe, password_.text, password_.size));

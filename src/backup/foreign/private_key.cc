@@ -127,7 +127,7 @@ KeyFileResult<void> TakeKey(const LegacyLibrary& library, EVP_PKEY* key, bool al
   if (!rsa && EVP_PKEY_is_a(key, "EC") != 1) return OtherKind(key);
   found->type = rsa ? cryptoki::KeyType::kRsa : cryptoki::KeyType::kEc;
   found->bits = static_cast<uint32_t>(EVP_PKEY_get_bits(key));
-  const auto kind = rsa ? CheckRsa(key, allow_weak, found) : CheckEc(key, &found->bits);
+  auto kind = rsa ? CheckRsa(key, allow_weak, found) : CheckEc(key, &found->bits);
   if (!kind) return kind;
   const bool consistent = Consistent(library, key);
   ERR_clear_error();
