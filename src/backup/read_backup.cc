@@ -58,7 +58,7 @@ std::string ManifestOf(const PKCS12_SAFEBAG* bag) {
   const ObjectPtr name(OBJ_txt2obj(kManifestOid, 1));
   if (name == nullptr) return {};
   std::string text = StringOf(Attribute(bag, name.get()), V_ASN1_UTF8STRING);
-  return text.rfind(R"({"format":"keybroker-backup")", 0) == 0 ? text : std::string();
+  return text.starts_with(kManifestBegin) ? text : std::string();
 }
 
 bool FitsNames(const PKCS12_SAFEBAG* bag, const Manifest& manifest) {

@@ -15,6 +15,10 @@ namespace keybroker::backup {
 // arc of 128 bits, as one made of a UUID is.
 inline constexpr char kManifestOid[] = "2.5.4.13";
 
+// kManifestBegin is how every manifest begins; a description that begins otherwise is somebody
+// else's.
+inline constexpr std::string_view kManifestBegin = R"({"format":"keybroker-backup")";
+
 inline constexpr int kManifestVersion = 1;
 inline constexpr size_t kManifestMaxSize = 65536;
 

@@ -13,9 +13,6 @@
 namespace keybroker::backup {
 namespace {
 
-// A description that begins otherwise is somebody else's.
-constexpr std::string_view kManifestBegin = R"({"format":"keybroker-backup")";
-
 // An RSA-2048 to RSA-4096 key wraps to that many bytes.
 constexpr size_t kLeastWrapped = 256;
 constexpr size_t kMostWrapped = 512;
