@@ -26,6 +26,7 @@ Result<Secret> PinInChild(const token::TokenConfig& config) {
 struct Received {
   const Secret* typed_pin;  // nullptr: the token's configured source has it
   std::span<const Secret> secrets;
+  const Ask& ask;
 };
 
 Result<Json> InChild(const config::Settings& settings, const token::TokenConfig& config,
@@ -40,11 +41,15 @@ Result<Json> InChild(const config::Settings& settings, const token::TokenConfig&
   KB_TRY(LogIn(settings, config, token, pin, origin));
   KB_ASSIGN(auto session, token.OpenSession(read_write));
   LoggedIn logged_in{std::move(token), std::move(session), std::move(profile), config, &pin,
-                     received.secrets};
+                     received.secrets, received.ask};
   return work(logged_in);
 }
 
 }  // namespace
+
+std::string_view TokenOption(TokenWord word) {
+  return word == TokenWord::kFrom ? "--from" : "--token";
+}
 
 void AddTokenOptions(const Command& command, TokenOptions& options) {
   command.Option("--token", options.token, "the token, when several are configured");
@@ -62,9 +67,10 @@ Result<token::TokenConfig> ChooseToken(const config::Settings& settings, const s
   if (all.size() == 1) return std::move(all.front());
   std::string names;
   for (const auto& one : all) names += (names.empty() ? "" : ", ") + one.name;
-  return Fail(WrongUsage(
-      "several tokens are configured (" + names + "): " +
-      (word == TokenWord::kOption ? "say which with --token" : "name one after the command")));
+  return Fail(WrongUsage("several tokens are configured (" + names + "): " +
+                         (word == TokenWord::kArgument
+                              ? std::string("name one after the command")
+                              : "say which with " + std::string(TokenOption(word)))));
 }
 
 Result<TokenAccess> TokenAccess::Prepare(const config::Settings& settings,
@@ -80,15 +86,21 @@ Result<TokenAccess> TokenAccess::Prepare(const config::Settings& settings,
 
 Result<Json> TokenAccess::Run(bool read_write, const std::vector<const Secret*>& secrets,
                               const LoggedInWork& work) const {
+  return Run(read_write, secrets, work, NoQuestions);
+}
+
+Result<Json> TokenAccess::Run(bool read_write, const std::vector<const Secret*>& secrets,
+                              const LoggedInWork& work, const Answerer& answer) const {
   KB_TRY(MakeStateDirectories(settings_));
   std::vector<const Secret*> sent;
   if (pin_) sent.push_back(&*pin_);
   sent.insert(sent.end(), secrets.begin(), secrets.end());
-  return RunAsTokenUser(settings_, config_, sent, [&](const std::vector<Secret>& received) {
+  const AskingWork in_child = [&](const std::vector<Secret>& received, const Ask& ask) {
     const std::span<const Secret> all(received);
     return InChild(settings_, config_, read_write,
-                   {pin_ ? &all.front() : nullptr, all.subspan(pin_ ? 1 : 0)}, work);
-  });
+                   {pin_ ? &all.front() : nullptr, all.subspan(pin_ ? 1 : 0), ask}, work);
+  };
+  return RunAsTokenUser(settings_, config_, sent, in_child, answer);
 }
 
 }  // namespace keybroker::cli

@@ -4,12 +4,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/pin.h"
+#include "cli/token_child.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
 #include "keybroker/config/settings.h"
@@ -20,8 +22,12 @@
 
 namespace keybroker::cli {
 
-// TokenWord is how a command has its token named: by --token, or by an argument of its own.
-enum class TokenWord { kOption, kArgument };
+// TokenWord is how a command has its token named: by --token, by an argument of its own, or by
+// --from, where --to names another.
+enum class TokenWord { kOption, kArgument, kFrom };
+
+// TokenOption is the option's name.
+std::string_view TokenOption(TokenWord word);
 
 // TokenOptions says which token, and where its PIN comes from.
 struct TokenOptions {
@@ -46,6 +52,7 @@ struct LoggedIn {
   token::TokenConfig config;
   const Secret* pin;                // for keys with CKA_ALWAYS_AUTHENTICATE
   std::span<const Secret> secrets;  // what Run was given beside the PIN
+  Ask ask;                          // to what Run was given as answer
 };
 
 using LoggedInWork = std::function<Result<Json>(LoggedIn& token)>;
@@ -67,6 +74,10 @@ class TokenAccess {
   // Run with secrets hands them to work as LoggedIn::secrets.
   Result<Json> Run(bool read_write, const std::vector<const Secret*>& secrets,
                    const LoggedInWork& work) const;
+
+  // Run with answer has work ask questions, by LoggedIn::ask, of the process that runs this.
+  Result<Json> Run(bool read_write, const std::vector<const Secret*>& secrets,
+                   const LoggedInWork& work, const Answerer& answer) const;
 
   const token::TokenConfig& config() const { return config_; }
 

@@ -80,22 +80,8 @@ void TakeSignals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
-                  const TokenWork& work) {
-  TakeSignals();
-  // The vendor's module gets no terminal, and neither audit log nor lock of the operator's.
-  KB_TRY(LeaveSession(fd));
-  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // what it prints is no answer of ours
-  KB_ASSIGN(const auto secrets, ReceiveSecrets(fd, count));
-  if (::geteuid() == 0) {
-    KB_ASSIGN(const User user, FindUser(name));
-    KB_TRY(BecomeUser(user));
-  }
-  // Here, since a change of uid forgets it (prctl(2)). Nothing of ours outlives the command.
-  if (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || ::getppid() != parent) {
-    return Fail(Internal("the command ended before its work began"));
-  }
-  return work(secrets);
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Json Pack(const Result<Json>& result) {
@@ -103,43 +89,6 @@ Json Pack(const Result<Json>& result) {
   return Json{{"code", static_cast<unsigned>(result.error().code)},
               {"rv", result.error().rv},
               {"detail", result.error().detail}};
-}
-
-// Child never returns: destructors here would touch the parent's secrets, which a fork leaves
-// behind as addresses without memory.
-[[noreturn]] void Child(const std::string& user, int fd, size_t count, pid_t parent,
-                        const TokenWork& work) {
-  std::string text;
-  try {
-    text = Pack(Work(user, fd, count, parent, work))
-               .dump(-1, ' ', false, Json::error_handler_t::replace);
-  } catch (const std::exception& error) {
-    text = Pack(Fail(Internal(error.what()))).dump();
-  }
-  const bool sent = SendAll(fd, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-  std::fflush(nullptr);
-  ::_exit(sent ? 0 : 1);
-}
-
-// EndIfAsked has the child give up when this process is asked to end and holds that back.
-void EndIfAsked(int fd, pid_t child) {
-  pollfd one{fd, POLLIN, 0};
-  while (::poll(&one, 1, kLookForSignalMs) == 0) {
-    if (Interruption::Asked()) ::kill(child, SIGTERM);
-  }
-}
-
-Result<std::string> ReceiveText(int fd, pid_t child) {
-  std::string text;
-  char buffer[16384];
-  for (;;) {
-    EndIfAsked(fd, child);
-    const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return text;
-    text.append(buffer, static_cast<size_t>(n));
-    if (text.size() > kMaxResult) return Fail(Internal("the token's answer is too long"));
-  }
 }
 
 Result<Json> Unpack(const std::string& text) {
@@ -153,6 +102,76 @@ Result<Json> Unpack(const std::string& text) {
       Internal(GetText(json, "detail"), static_cast<unsigned long>(GetNumber(json, "rv")));
   error.code = static_cast<ErrorCode>(code);
   return Fail(std::move(error));
+}
+
+bool SendText(int fd, const std::string& text) {
+  return SendAll(fd, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
+// EndIfAsked has the child give up when this process is asked to end and holds that back.
+void EndIfAsked(int fd, pid_t child) {
+  pollfd one{fd, POLLIN, 0};
+  while (::poll(&one, 1, kLookForSignalMs) == 0) {
+    if (Interruption::Asked()) ::kill(child, SIGTERM);
+  }
+}
+
+// ReceiveText gives what comes up to the end, or a question or its answer: a line, with its end.
+// Of a child, where it is one; 0: the parent.
+Result<std::string> ReceiveText(int fd, pid_t child) {
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    if (child != 0) EndIfAsked(fd, child);
+    const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+    if (text.size() > kMaxResult) return Fail(Internal("the token's answer is too long"));
+    // JSON as Dump writes it has no line end in it, and each side waits for the other.
+    if (text.back() == '\n') return text;
+  }
+}
+
+// AskParent is a child's side of a question.
+Result<Json> AskParent(int fd, const Json& question) {
+  if (!SendText(fd, Dump(question) + "\n")) return Fail(Internal("the command does not listen"));
+  KB_ASSIGN(const std::string answer, ReceiveText(fd, 0));
+  if (answer.empty()) return Fail(Internal("the command ended without an answer"));
+  return Unpack(answer);
+}
+
+Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
+                  const AskingWork& work) {
+  TakeSignals();
+  // The vendor's module gets no terminal, and neither audit log nor lock of the operator's.
+  KB_TRY(LeaveSession(fd));
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // what it prints is no answer of ours
+  KB_ASSIGN(const auto secrets, ReceiveSecrets(fd, count));
+  if (::geteuid() == 0) {
+    KB_ASSIGN(const User user, FindUser(name));
+    KB_TRY(BecomeUser(user));
+  }
+  // Here, since a change of uid forgets it (prctl(2)). Nothing of ours outlives the command.
+  if (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || ::getppid() != parent) {
+    return Fail(Internal("the command ended before its work began"));
+  }
+  return work(secrets, [fd](const Json& question) { return AskParent(fd, question); });
+}
+
+// Child never returns: destructors here would touch the parent's secrets, which a fork leaves
+// behind as addresses without memory.
+[[noreturn]] void Child(const std::string& user, int fd, size_t count, pid_t parent,
+                        const AskingWork& work) {
+  std::string text;
+  try {
+    text = Dump(Pack(Work(user, fd, count, parent, work)));
+  } catch (const std::exception& error) {
+    text = Pack(Fail(Internal(error.what()))).dump();
+  }
+  const bool sent = SendText(fd, text);
+  std::fflush(nullptr);
+  ::_exit(sent ? 0 : 1);
 }
 
 // BorrowIfItAdmitsOneProcess has a running tokenhost let go of such a token while the loan lives.
@@ -189,16 +208,45 @@ Status WaitFor(pid_t pid, ChildKind kind) {
   return {};
 }
 
+AskingWork Asking(const TokenWork& work) {
+  return [&work](const std::vector<Secret>& secrets, const Ask&) { return work(secrets); };
+}
+
+// Converse answers questions until the child has its result, and gives that.
+Result<std::string> Converse(int fd, pid_t child, const Answerer& answer) {
+  for (;;) {
+    KB_ASSIGN(std::string text, ReceiveText(fd, child));
+    if (text.empty() || text.back() != '\n') return text;
+    // One that does not listen any more has ended, which is seen next.
+    static_cast<void>(SendText(fd, Dump(Pack(answer(Json::parse(text, nullptr, false)))) + "\n"));
+  }
+}
+
 }  // namespace
+
+Result<Json> NoQuestions(const Json&) {
+  return Fail(Internal("the token's process asked what nobody answers"));
+}
 
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const TokenWork& work) {
+  return RunAsTokenUser(settings, config, secrets, Asking(work), NoQuestions);
+}
+
+Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
+                            const std::vector<const Secret*>& secrets, const AskingWork& work,
+                            const Answerer& answer) {
   KB_ASSIGN([[maybe_unused]] const auto loan, BorrowIfItAdmitsOneProcess(settings, config));
-  return RunAsUser(settings.token_user, secrets, work);
+  return RunAsUser(settings.token_user, secrets, work, answer);
 }
 
 Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
                        const TokenWork& work, ChildKind kind) {
+  return RunAsUser(user, secrets, Asking(work), NoQuestions, kind);
+}
+
+Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
+                       const AskingWork& work, const Answerer& answer, ChildKind kind) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Fail(SystemError("socketpair", errno));
@@ -217,7 +265,7 @@ Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>
   const bool sent = std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {
     return SendSecret(ours.get(), *secret);
   });
-  auto text = ReceiveText(ours.get(), pid);
+  auto text = Converse(ours.get(), pid, answer);
   ours.Reset();
   KB_TRY(WaitFor(pid, kind));
   KB_TRY(text);

@@ -16,6 +16,17 @@ namespace keybroker::cli {
 // back JSON.
 using TokenWork = std::function<Result<Json>(const std::vector<Secret>& secrets)>;
 
+// Ask puts a question to the parent from within the work, and waits for its answer.
+using Ask = std::function<Result<Json>(const Json& question)>;
+
+// AskingWork is TokenWork that may ask; Answerer answers in the parent, which reads the question as
+// hostile. Questions and answers cross processes in the clear of JSON: nothing secret goes in.
+using AskingWork = std::function<Result<Json>(const std::vector<Secret>& secrets, const Ask& ask)>;
+using Answerer = std::function<Result<Json>(const Json& question)>;
+
+// NoQuestions is the Answerer of work that asks nothing.
+Result<Json> NoQuestions(const Json& question);
+
 // ChildKind is what a child's crash is blamed on: a vendor's module, or the file that it reads.
 enum class ChildKind { kToken, kFile };
 
@@ -30,10 +41,16 @@ enum class ChildKind { kToken, kFile };
 // tokenhost meanwhile: signatures wait until this returns.
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const TokenWork& work);
+Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
+                            const std::vector<const Secret*>& secrets, const AskingWork& work,
+                            const Answerer& answer);
 
 // RunAsUser is the same as another user, by name or decimal uid; as whoever we are when we are not
 // root.
 Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
                        const TokenWork& work, ChildKind kind = ChildKind::kToken);
+Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
+                       const AskingWork& work, const Answerer& answer,
+                       ChildKind kind = ChildKind::kToken);
 
 }  // namespace keybroker::cli

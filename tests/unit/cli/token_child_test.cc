@@ -120,6 +120,35 @@ TEST(TokenChild, AnswersOfAnySizeCome) {
   EXPECT_EQ(json->get<std::string>().size(), size_t{1} << 20);
 }
 
+TEST(TokenChild, AsksItsParentAndGetsAnswersAndErrors) {
+  const auto work = [](const std::vector<Secret>&, const Ask& ask) -> Result<Json> {
+    KB_ASSIGN(const Json twice, ask(Json{{"number", 21}, {"text", std::string(100000, '\n')}}));
+    const auto refused = ask(Json{{"number", 0}});
+    return Json{{"twice", twice}, {"refused", refused ? "" : refused.error().detail}};
+  };
+  const auto json = RunAsUser(kUser, {}, work, [](const Json& question) -> Result<Json> {
+    const int64_t number = GetNumber(question, "number");
+    if (number == 0) return Fail(Denied("not that one"));
+    return Json(2 * number);
+  });
+  ASSERT_TRUE(json.has_value()) << json.error().detail;
+  EXPECT_EQ(*json, Json({{"twice", 42}, {"refused", "not that one"}}));
+}
+
+TEST(TokenChild, ThatDiesOverItsQuestionIsAnError) {
+  pid_t child = 0;
+  const auto work = [](const std::vector<Secret>&, const Ask& ask) -> Result<Json> {
+    return ask(Json{{"pid", ::getpid()}});
+  };
+  const auto json = RunAsUser(kUser, {}, work, [&](const Json& question) -> Result<Json> {
+    child = static_cast<pid_t>(GetNumber(question, "pid"));
+    ::kill(child, SIGKILL);
+    return Json("too late");
+  });
+  ASSERT_FALSE(json.has_value());
+  EXPECT_THAT(json.error().detail, HasSubstr("ended by signal 9"));
+}
+
 TEST(TokenChild, AnswersWithoutEndAreRefused) {
   const auto json = RunAsUser(
       kUser, {}, [](const auto&) -> Result<Json> { return Json(std::string(17 << 20, 'x')); });
