@@ -6,8 +6,8 @@
 namespace keybroker::token {
 namespace {
 
-// KekTemplate lets a key wrap and unwrap, and nothing else.
-Attributes KekTemplate(bool extractable) {
+// KekTemplate lets a key unwrap, wrap too unless it came from elsewhere, and nothing else.
+Attributes KekTemplate(bool extractable, bool wraps = true) {
   Attributes attributes;
   attributes.AddUlong(CKA_CLASS, CKO_SECRET_KEY)
       .AddUlong(CKA_KEY_TYPE, CKK_AES)
@@ -16,7 +16,7 @@ Attributes KekTemplate(bool extractable) {
       .AddBool(CKA_PRIVATE, true)
       .AddBool(CKA_SENSITIVE, true)
       .AddBool(CKA_EXTRACTABLE, extractable)
-      .AddBool(CKA_WRAP, true)
+      .AddBool(CKA_WRAP, wraps)
       .AddBool(CKA_UNWRAP, true)
       .AddBool(CKA_ENCRYPT, false)
       .AddBool(CKA_DECRYPT, false);
@@ -44,6 +44,13 @@ Result<Kek> Kek::Generate(const Session& session) {
   Attributes attributes = KekTemplate(true);
   attributes.AddUlong(CKA_VALUE_LEN, kKekSize);
   KB_ASSIGN(const CK_OBJECT_HANDLE handle, session.GenerateKey(CKM_AES_KEY_GEN, attributes));
+  return Kek(&session, handle);
+}
+
+Result<Kek> Kek::Receive(const Session& session, CK_OBJECT_HANDLE private_key, Bytes oaep,
+                         Bytes wrapped) {
+  KB_ASSIGN(const CK_OBJECT_HANDLE handle, session.UnwrapKey(CKM_RSA_PKCS_OAEP, oaep, private_key,
+                                                             wrapped, KekTemplate(false, false)));
   return Kek(&session, handle);
 }
 

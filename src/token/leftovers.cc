@@ -5,6 +5,7 @@
 
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
+#include "keybroker/token/receiving_key.h"
 
 namespace keybroker::token {
 namespace {
@@ -88,6 +89,11 @@ Result<std::vector<Leftover>> FindLeftovers(const Session& session) {
              "a private key object that holds no key:", &found));
   KB_TRY(Add(session, of_class(CKO_PUBLIC_KEY), IsEmptyPublicKey,
              "a public key object that holds no key:", &found));
+  for (const CK_OBJECT_CLASS half : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
+    Attributes receiving = of_class(half);
+    receiving.Add(CKA_LABEL, std::string_view(kReceivingLabel));
+    KB_TRY(Add(session, receiving, Always, "a key prepared to receive a copy:", &found));
+  }
   Attributes kek = of_class(CKO_SECRET_KEY);
   kek.Add(CKA_LABEL, std::string_view(kKekLabel));
   const size_t keys = found.size();

@@ -49,6 +49,10 @@ class Kek {
   static Result<Kek> Create(const Session& session, const Secret& key);
   // Generate makes one on the token that leaves it only wrapped: CKA_SENSITIVE, CKA_EXTRACTABLE.
   static Result<Kek> Generate(const Session& session);
+  // Receive unwraps one that another token generated: wrapped by RSA-OAEP with the CK_MECHANISM's
+  // parameter oaep to private_key. It unwraps here, and does no more.
+  static Result<Kek> Receive(const Session& session, CK_OBJECT_HANDLE private_key, Bytes oaep,
+                             Bytes wrapped);
   Kek(Kek&& other) noexcept;
   Kek& operator=(Kek&&) = delete;
   ~Kek();
