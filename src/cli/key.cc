@@ -7,6 +7,7 @@ void AddKey(const Command& root) {
   const Command noun = root.Noun("key", "keys on the token");
   AddKeyGenerate(noun);
   AddKeyImport(noun);
+  AddKeyCopy(noun);
   AddKeyList(noun);
   AddKeyShow(noun);
   AddKeyCurrent(noun);

@@ -64,29 +64,35 @@ Holders FindHolders(const config::Settings& settings,
 }
 
 Error Ambiguous(const Holders& holders, const std::vector<token::TokenConfig>& configs,
-                const KeyWish& wish) {
+                const KeyWish& wish, TokenWord word) {
+  const std::string option(TokenOption(word));
   if (!holders.names.empty()) {
     return WrongUsage("several tokens hold a key " + wish.name + " (" + Joined(holders.names) +
-                      "): say which with --token" + holders.silent);
+                      "): say which with " + option + holders.silent);
   }
   std::vector<std::string> all;
   for (const auto& config : configs) all.push_back(config.name);
   return NotFound("no token shows a key " + wish.name + " without a login (asked: " + Joined(all) +
-                  "): `keybroker key list` lists the keys of all; --token says which to log in to" +
-                  holders.silent);
+                  "): `keybroker key list` lists the keys of all; " + option +
+                  " says which to log in to" + holders.silent);
 }
 
 }  // namespace
 
 Result<TokenAccess> PrepareForKey(const config::Settings& settings, const TokenOptions& options,
-                                  const KeyWish& wish) {
+                                  const KeyWish& wish, const std::string& except) {
   if (!options.token.empty()) return TokenAccess::Prepare(settings, options);
-  KB_ASSIGN(const auto configs, token::LoadTokenConfigs(settings));
-  if (configs.size() < 2) return TokenAccess::Prepare(settings, options);
+  KB_ASSIGN(auto configs, token::LoadTokenConfigs(settings));
+  std::erase_if(configs, [&](const auto& config) { return config.name == except; });
+  const auto prepare = [&](const std::string& name) {
+    return TokenAccess::Prepare(settings, {name, options.word, options.pin});
+  };
+  if (configs.empty()) return TokenAccess::Prepare(settings, options);
+  if (configs.size() == 1) return prepare(configs.front().name);
   KB_TRY(MakeStateDirectories(settings));
   const Holders holders = FindHolders(settings, configs, wish);
-  if (holders.names.size() != 1) return Fail(Ambiguous(holders, configs, wish));
-  return TokenAccess::Prepare(settings, {holders.names.front(), options.word, options.pin});
+  if (holders.names.size() != 1) return Fail(Ambiguous(holders, configs, wish, options.word));
+  return prepare(holders.names.front());
 }
 
 }  // namespace keybroker::cli

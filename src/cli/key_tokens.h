@@ -12,8 +12,8 @@ namespace keybroker::cli {
 // PrepareForKey is TokenAccess::Prepare for a command that names a key which exists: with several
 // tokens and none named, the one that holds the key. They are asked for public objects only, so
 // that no PIN is tried where the key is not. Malformed asks for --token when several hold it, or
-// when none shows it.
+// when none shows it. The token named except, the target of a copy, is left out.
 Result<TokenAccess> PrepareForKey(const config::Settings& settings, const TokenOptions& options,
-                                  const KeyWish& wish);
+                                  const KeyWish& wish, const std::string& except = "");
 
 }  // namespace keybroker::cli
