@@ -4,6 +4,7 @@
 
 #include "keybroker/base/hex.h"
 #include "token/find_wrap.h"
+#include "token/oaep_parameters.h"
 #include "token/put_key.h"
 #include "token/spki.h"
 
@@ -49,18 +50,6 @@ Result<std::vector<uint8_t>> ReadRsaSpki(const Session& session, CK_OBJECT_HANDL
   if (!modulus || !exponent) return Fail(TokenFailed("the token hides a public key"));
   KB_ASSIGN(const EvpKey key, RsaPublicKey(*modulus, *exponent));
   return Spki(key);
-}
-
-CK_RSA_PKCS_OAEP_PARAMS OaepOf(OaepHash hash) {
-  CK_RSA_PKCS_OAEP_PARAMS parameters{};
-  parameters.hashAlg = hash == OaepHash::kSha1 ? CKM_SHA_1 : CKM_SHA256;
-  parameters.mgf = hash == OaepHash::kSha1 ? CKG_MGF1_SHA1 : CKG_MGF1_SHA256;
-  parameters.source = CKZ_DATA_SPECIFIED;  // of no bytes
-  return parameters;
-}
-
-Bytes BytesOf(const CK_RSA_PKCS_OAEP_PARAMS& parameters) {
-  return {reinterpret_cast<const uint8_t*>(&parameters), sizeof parameters};
 }
 
 // PrivateOf is the private key object that belongs to a prepared public key object.
@@ -138,9 +127,9 @@ bool ReceivingKey::Opens(OaepHash hash) const {
       .AddBool(CKA_TOKEN, false)
       .AddBool(CKA_SENSITIVE, false)
       .AddBool(CKA_EXTRACTABLE, true);
-  const CK_RSA_PKCS_OAEP_PARAMS oaep = OaepOf(hash);
+  const OaepParameters oaep(hash);
   const auto opened =
-      session_->UnwrapKey(CKM_RSA_PKCS_OAEP, BytesOf(oaep), pair_.private_key, *wrapped, object);
+      session_->UnwrapKey(CKM_RSA_PKCS_OAEP, oaep.bytes(), pair_.private_key, *wrapped, object);
   if (!opened) return false;
   const auto value = session_->Read(*opened, CKA_VALUE);
   static_cast<void>(session_->Destroy(*opened));
@@ -158,9 +147,9 @@ std::vector<OaepHash> ReceivingKey::Hashes() const {
 Result<KeyPair> ReceivingKey::Receive(const RecipientWrap& sent, const UnwrapSpec& spec) const {
   if (sent.content_keys.empty()) return Fail(Malformed("no content key was sent"));
   KB_ASSIGN(const WrapMechanism how, FindWrap(*session_, sent.key.algorithm));
-  const CK_RSA_PKCS_OAEP_PARAMS oaep = OaepOf(sent.hash);
+  const OaepParameters oaep(sent.hash);
   KB_ASSIGN(const Kek content_key,
-            Kek::Receive(*session_, pair_.private_key, BytesOf(oaep), sent.content_keys.front()));
+            Kek::Receive(*session_, pair_.private_key, oaep.bytes(), sent.content_keys.front()));
   const PrivateMaker unwrap = [&](const Attributes& object) -> Result<CK_OBJECT_HANDLE> {
     auto key = content_key.Unwrap(how, sent.key.iv, sent.key.bytes, object);
     if (key) return *key;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "token/oaep_parameters.h"
 #include "token/spki.h"
 
 namespace keybroker::token {
@@ -30,12 +31,7 @@ RecipientKey::~RecipientKey() {
 }
 
 Result<std::vector<uint8_t>> RecipientKey::Wrap(OaepHash hash, CK_OBJECT_HANDLE key) const {
-  CK_RSA_PKCS_OAEP_PARAMS parameters{};
-  parameters.hashAlg = hash == OaepHash::kSha1 ? CKM_SHA_1 : CKM_SHA256;
-  parameters.mgf = hash == OaepHash::kSha1 ? CKG_MGF1_SHA1 : CKG_MGF1_SHA256;
-  parameters.source = CKZ_DATA_SPECIFIED;  // of no bytes
-  const Bytes bytes(reinterpret_cast<const uint8_t*>(&parameters), sizeof parameters);
-  return session_->WrapKey(CKM_RSA_PKCS_OAEP, bytes, handle_, key);
+  return session_->WrapKey(CKM_RSA_PKCS_OAEP, OaepParameters(hash).bytes(), handle_, key);
 }
 
 }  // namespace keybroker::token
