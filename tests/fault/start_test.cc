@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/pkcs11_client.h"
+#include "support/sanitized.h"
 #include "support/stack.h"
 
 namespace keybroker::test {
@@ -13,11 +14,7 @@ namespace {
 
 constexpr unsigned kStartedAtOnce = 64;
 // A sanitised client takes a hundred times as long to start; the release build does the hundred.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr unsigned kRounds = 5;
-#else
-constexpr unsigned kRounds = 100;
-#endif
+constexpr unsigned kRounds = KB_SANITIZED ? 5 : 100;
 
 // One client from nothing to a signature; waits for the gate to be closed first.
 [[noreturn]] void RunClient(const Target& target, int gate) {
