@@ -6,11 +6,10 @@
 #include <functional>
 #include <string>
 
-#include "keybroker/base/file.h"
-#include "keybroker/base/hex.h"
 #include "keybroker/token/host_wrap.h"
 #include "unit/backup/key_manager_file.h"
 #include "unit/backup/sample.h"
+#include "unit/backup/vector_writer.h"
 
 namespace keybroker::backup::test {
 namespace {
@@ -18,18 +17,6 @@ namespace {
 using credential::test::Issue;
 using credential::test::TestKey;
 using token::WrapAlgorithm;
-
-// Writer writes the files, and the line of each in the list of what is expected of them.
-struct Writer {
-  std::string directory;
-  std::string list;
-
-  bool Write(const std::string& name, const std::string& bytes, const std::string& outcome,
-             const std::string& about) {
-    list += name + " " + outcome + " " + about + "\n";
-    return WriteFileAtomically(directory + "/" + name, bytes).has_value();
-  }
-};
 
 std::string Pkcs8(const TestKey& key) {
   PKCS8_PRIV_KEY_INFO* info = EVP_PKEY2PKCS8(key.pkey());
@@ -62,12 +49,7 @@ Backup Whole(const TestKey& key, WrapAlgorithm algorithm) {
   return backup;
 }
 
-std::string SpkiHash(const TestKey& key) {
-  const auto spki = key.Spki();
-  return FileSha256({reinterpret_cast<const char*>(spki.data()), spki.size()});
-}
-
-bool WriteGood(Writer& out) {
+bool WriteGood(VectorWriter& out) {
   bool good = true;
   const auto add = [&](const std::string& name, const TestKey& key, WrapAlgorithm algorithm) {
     good &= out.Write(name, SampleFile(Whole(key, algorithm)), "good", SpkiHash(key));
@@ -81,7 +63,7 @@ bool WriteGood(Writer& out) {
   return good;
 }
 
-bool WriteBad(Writer& out) {
+bool WriteBad(VectorWriter& out) {
   const TestKey key = TestKey::Ec();
   const Backup backup = Whole(key, WrapAlgorithm::kAesKeyWrapPad);
   const std::string file = SampleFile(backup);
@@ -104,7 +86,7 @@ bool WriteBad(Writer& out) {
   return good;
 }
 
-bool WriteKeyManager(Writer& out) {
+bool WriteKeyManager(VectorWriter& out) {
   const TestKey key = TestKey::Rsa(2048);
   KeyManagerSpec spec;
   spec.pkcs8 = Pkcs8(key);
@@ -119,8 +101,9 @@ bool WriteKeyManager(Writer& out) {
 }
 
 int Make(const std::string& directory) {
-  Writer out{directory, ""};
+  VectorWriter out{directory, ""};
   const bool good = WriteGood(out) && WriteBad(out) && WriteKeyManager(out) &&
+                    WriteCmsVectors(out) &&
                     WriteFileAtomically(directory + "/expected", out.list).has_value();
   if (!good) std::fprintf(stderr, "not everything could be written in %s\n", directory.c_str());
   return good ? 0 : 1;

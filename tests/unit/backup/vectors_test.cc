@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "keybroker/backup/cms.h"
 #include "keybroker/token/host_wrap.h"
 #include "support/command.h"
 #include "support/temp_dir.h"
@@ -38,19 +39,59 @@ std::string SpkiHashOf(const std::string& private_key) {
   return FileSha256(der.out);
 }
 
-void ExpectGood(const Vector& vector, const std::string& bytes) {
-  const auto backup = OpenBackup(bytes, VectorPassword());
-  ASSERT_TRUE(backup) << backup.error().detail;
-  const auto& spki = backup->manifest.spki;
-  EXPECT_EQ(FileSha256({reinterpret_cast<const char*>(spki.data()), spki.size()}),
-            vector.spki_sha256);
-  const auto kek = DeriveKek(VectorPassword(), backup->kdf);
-  const auto key =
-      token::HostUnwrap(backup->key.algorithm, *kek, backup->key.iv, backup->key.bytes);
+// RecoveryKey is that of the CMS files, as PKCS#8.
+Secret RecoveryKey() {
+  const auto der = keybroker::test::RunCommand({"openssl", "pkcs8", "-topk8", "-nocrypt", "-in",
+                                                kDirectory + "recovery.pem", "-outform", "DER"});
+  EXPECT_EQ(der.status, 0) << der.err;
+  return *Secret::CopyFrom(std::string_view(der.out));
+}
+
+// ExpectKey: key, PKCS#8, is the one that the list tells of.
+void ExpectKey(const Vector& vector, const Result<Secret>& key) {
   ASSERT_TRUE(key) << key.error().detail;
   const auto der = key->Expose();
   EXPECT_EQ(SpkiHashOf({reinterpret_cast<const char*>(der.data()), der.size()}),
             vector.spki_sha256);
+}
+
+std::string SpkiHashIn(const Manifest& manifest) {
+  return FileSha256({reinterpret_cast<const char*>(manifest.spki.data()), manifest.spki.size()});
+}
+
+void ExpectGoodCms(const Vector& vector, const std::string& bytes) {
+  const auto backup = ReadBackup(bytes);
+  ASSERT_TRUE(backup) << backup.error().detail;
+  EXPECT_EQ(SpkiHashIn(backup->manifest), vector.spki_sha256);
+  const auto content_key = OpenContentKey(*backup, RecoveryKey());
+  ASSERT_TRUE(content_key) << content_key.error().detail;
+  ExpectKey(vector, token::HostUnwrap(backup->key.algorithm, *content_key, backup->key.iv,
+                                      backup->key.bytes));
+  const auto inner =
+      keybroker::test::RunCommand({"openssl", "cms", "-verify", "-noverify", "-binary", "-inform",
+                                   "DER", "-in", kDirectory + vector.file});
+  const auto opened = keybroker::test::RunCommand(
+      {"openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-recip",
+       kDirectory + "recovery.pem", "-inkey", kDirectory + "recovery.pem"},
+      {}, inner.out);
+  EXPECT_EQ(SpkiHashOf(opened.out), vector.spki_sha256) << inner.err << opened.err;
+}
+
+// DefectOfCms is what is wrong with a CMS file, or with its recipients for the recovery key.
+std::string DefectOfCms(const std::string& bytes) {
+  const auto backup = ReadBackup(bytes);
+  if (!backup) return std::string(DefectName(backup.error().defect));
+  const auto content_key = OpenContentKey(*backup, RecoveryKey());
+  return content_key ? "good" : std::string(DefectName(content_key.error().defect));
+}
+
+void ExpectGood(const Vector& vector, const std::string& bytes) {
+  const auto backup = OpenBackup(bytes, VectorPassword());
+  ASSERT_TRUE(backup) << backup.error().detail;
+  EXPECT_EQ(SpkiHashIn(backup->manifest), vector.spki_sha256);
+  const auto kek = DeriveKek(VectorPassword(), backup->kdf);
+  ExpectKey(vector,
+            token::HostUnwrap(backup->key.algorithm, *kek, backup->key.iv, backup->key.bytes));
   const auto opened =
       keybroker::test::RunCommand({"openssl", "pkcs12", "-in", kDirectory + vector.file, "-nodes",
                                    "-passin", "file:" + kDirectory + "password"});
@@ -59,11 +100,16 @@ void ExpectGood(const Vector& vector, const std::string& bytes) {
 
 TEST(BackupVectors, AreReadAsTheirListSays) {
   const auto all = Vectors();
-  ASSERT_GT(all.size(), 10U);
+  ASSERT_GT(all.size(), 20U);
   for (const Vector& vector : all) {
     SCOPED_TRACE(vector.file);
     const std::string bytes = keybroker::test::ReadAll(kDirectory + vector.file);
-    if (vector.outcome == "good") {
+    const bool cms = vector.file.ends_with(".cms");
+    if (cms && vector.outcome == "good") {
+      ExpectGoodCms(vector, bytes);
+    } else if (cms) {
+      EXPECT_EQ(DefectOfCms(bytes), vector.outcome);
+    } else if (vector.outcome == "good") {
       ExpectGood(vector, bytes);
     } else if (vector.outcome == "key-manager") {
       const auto found = OpenForeign(bytes, kPassword, false);

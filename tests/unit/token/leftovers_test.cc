@@ -20,8 +20,8 @@ namespace {
 using cryptoki::KeyType;
 using testing::HasSubstr;
 
-// Smaller than any attribute in a token's file. A sanitised build examines what each end leaves, not
-// every end: the process that ends is not examined.
+// Smaller than any attribute in a token's file. A sanitised build examines what each end leaves,
+// not every end: the process that ends is not examined.
 constexpr rlim_t kStep = KB_SANITIZED ? 192 : 24;
 constexpr uint8_t kOtherId[] = {0x0b, 0xad};
 constexpr rlim_t kEnough = 4096;  // more than any object of the keys below
