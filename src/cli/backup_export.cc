@@ -91,6 +91,7 @@ Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const s
   std::vector<ExportJob> jobs;
   for (BackupSubject& subject : subjects) {
     ExportJob job;
+    if (directory) job.directory = target;
     job.path = directory ? PathOf(target, subject.manifest, format) : target;
     if (std::filesystem::exists(job.path, none)) {
       return Fail(Conflict(job.path.string() + " exists: no backup is ever overwritten. Nothing "
@@ -216,9 +217,19 @@ Status WrapUnderPassword(const config::Settings& settings, const TokenAccess& ac
   return {};
 }
 
+// Renumber takes the number that is the next by now: another command may have had the lock before.
+Status Renumber(const config::Settings& settings, ExportJob& job, backup::FileFormat format) {
+  backup::Manifest& manifest = job.subject.manifest;
+  KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, Hex(manifest.id)));
+  manifest.sequence = record.NextNumber();
+  if (!job.directory.empty()) job.path = PathOf(job.directory, manifest, format);
+  return {};
+}
+
 Status MakeBatch(const config::Settings& settings, const TokenAccess& access,
                  const ExportBatch& batch, ExportWay& way, ProgressLine& progress) {
   KB_ASSIGN(Change change, Change::Begin(settings));
+  for (ExportJob* job : batch) KB_TRY(Renumber(settings, *job, way.format));
   const ChangeRecord record{
       "backup-export", "", "",
       "token " + access.config().name + ", " + std::to_string(batch.size()) + " keys"};

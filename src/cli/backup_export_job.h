@@ -15,6 +15,7 @@ namespace keybroker::cli {
 // ExportJob is one key on its way into its file.
 struct ExportJob {
   BackupSubject subject;
+  std::filesystem::path directory;  // empty: path was named
   std::filesystem::path path;
   backup::Backup backup;
   Secret kek;  // kPkcs12

@@ -3,9 +3,10 @@
 // KB_FAULTY_LOG   file that gets the name of each call of interest, one a line
 // KB_FAULTY_PLAN  file of lines "FUNCTION SKIP COUNT ACTION": after SKIP calls, the next COUNT
 // calls
-//                 of FUNCTION do ACTION: "hang", "crash", or a CK_RV in decimal to return instead.
-//                 The file is counted down before the action, so that a process that is started
-//                 again goes on where the crashed one stopped.
+//                 of FUNCTION do ACTION: "hang", "crash", "gone" (the token is pulled out: from
+//                 then on this process gets CKR_DEVICE_REMOVED), or a CK_RV in decimal to return
+//                 instead. The file is counted down before the action, so that a process that is
+//                 started again goes on where the crashed one stopped.
 // KB_FAULTY_WRITE_PROTECTED
 //                 when set, the token says CKF_WRITE_PROTECTED and refuses whatever writes
 // KB_FAULTY_ONE_PROCESS
@@ -93,8 +94,11 @@ std::string TakeAction(const std::string& function) {
 
 // Fault logs the call and does what the plan says; CKR_OK: go on to the real function.
 CK_RV Fault(const char* function) {
+  static bool gone = false;
   LogCall(function);
   const std::string action = TakeAction(function);
+  gone = gone || action == "gone";
+  if (gone) return CKR_DEVICE_REMOVED;
   if (action.empty()) return CKR_OK;
   if (action == "crash") {
     ::signal(SIGSEGV, SIG_DFL);

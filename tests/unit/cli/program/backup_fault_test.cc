@@ -1,4 +1,5 @@
-// Backup commands that are killed, or have no room, at each of their steps: the old state survives.
+// Backup commands that are killed, lose their token, or have no room, at each of their steps: the
+// old state survives.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -19,11 +20,10 @@ using keybroker::test::Process;
 using keybroker::test::SmallDisk;
 using ::testing::HasSubstr;
 
-// KilledCommand has its token behind the faulty module, which stops where its plan says.
-class KilledCommand : public BackupHost {
+// FaultyBackupHost has its token behind the faulty module, which does what its plan says.
+class FaultyBackupHost : public BackupHost {
  protected:
   void SetUp() override {
-    if (KB_SANITIZED) GTEST_SKIP() << "*** a process that is killed is not examined; release does";
     BackupHost::SetUp();
     std::string text = Read(kToken);
     text.replace(text.find(KB_SOFTHSM), sizeof KB_SOFTHSM - 1,
@@ -54,6 +54,27 @@ class KilledCommand : public BackupHost {
     return steps;
   }
 
+  void ExpectSoundRecords() const {
+    Plan("");
+    EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
+  }
+
+  // Files is how many there are in the folder for backups.
+  size_t Files() const {
+    const std::filesystem::directory_iterator all(File("safe"));
+    return static_cast<size_t>(std::distance(begin(all), end(all)));
+  }
+
+  static constexpr char kToken[] = "etc/tokens.d/main.toml";
+};
+
+class KilledCommand : public FaultyBackupHost {
+ protected:
+  void SetUp() override {
+    if (KB_SANITIZED) GTEST_SKIP() << "*** a process that is killed is not examined; release does";
+    FaultyBackupHost::SetUp();
+  }
+
   // KillAt runs a command, has it stop in the call of function after so many, and kills it there.
   void KillAt(const Arguments& command, const std::string& function, unsigned after) const {
     Plan(function + " " + std::to_string(after) + " 1 hang\n");
@@ -69,13 +90,6 @@ class KilledCommand : public BackupHost {
     process.Signal(SIGKILL);
     EXPECT_EQ(process.Wait(), 128 + SIGKILL);
   }
-
-  void ExpectSoundRecords() const {
-    Plan("");
-    EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
-  }
-
-  static constexpr char kToken[] = "etc/tokens.d/main.toml";
 };
 
 TEST_F(KilledCommand, RestoreAtEveryStepCanBeRunAgain) {
@@ -101,17 +115,13 @@ TEST_F(KilledCommand, RestoreAtEveryStepCanBeRunAgain) {
 TEST_F(KilledCommand, ExportAtEveryStepLeavesNoFileAndNoRecord) {
   const auto command = With({"backup", "export", kName, "--type", "ec", "-o", File("safe")});
   const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
-  const auto files = [&] {
-    const std::filesystem::directory_iterator all(File("safe"));
-    return std::distance(begin(all), end(all));
-  };
   for (const std::string function : {"C_WrapKey", "C_UnwrapKey", "C_DestroyObject"}) {
     const auto steps = Steps(command, function);
     const std::string recorded = Read(record);
-    const auto written = files();
+    const size_t written = Files();
     for (const unsigned after : steps) {
       KillAt(command, function, after);
-      EXPECT_EQ(files(), written) << function << after;
+      EXPECT_EQ(Files(), written) << function << after;
       EXPECT_EQ(Read(record), recorded);
       ExpectSoundRecords();
     }
@@ -133,6 +143,68 @@ TEST_F(KilledCommand, SealAtEveryStepLeavesTheKeyAndItsBackup) {
   EXPECT_EQ(Answer({"key", "show", kName, "--type", "rsa"})["keys"][0]["exportable"], false);
   Text({"request", "create", kName, "--type", "rsa", "-o", File("again.csr")});
   Text(With({"drill", file, "--level", "1"}));
+}
+
+// TokenGone has the token pulled out in the middle of a command.
+class TokenGone : public FaultyBackupHost {
+ protected:
+  // LoseAt runs the command, and the token is gone at the call of function after so many.
+  void LoseAt(const Arguments& command, const std::string& function, unsigned after) const {
+    Plan(function + " " + std::to_string(after) + " 1 gone\n");
+    const auto result = Run(command);
+    EXPECT_EQ(result.status, 1) << function << after << result.out;
+    EXPECT_THAT(result.err, HasSubstr("CKR_DEVICE_REMOVED")) << function << after;
+    ExpectSoundRecords();
+  }
+};
+
+TEST_F(TokenGone, InTheMiddleOfAnExportLeavesNoFileAndNoRecord) {
+  const auto command = With({"backup", "export", kName, "--type", "ec", "-o", File("safe")});
+  const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
+  const auto steps = Steps(command, "C_WrapKey");
+  const std::string recorded = Read(record);
+  const size_t written = Files();
+  // The first is the probe's, and where that loses the token there is no wrap to be found.
+  LoseAt(command, "C_WrapKey", steps.back());
+  EXPECT_EQ(Files(), written);
+  EXPECT_EQ(Read(record), recorded);
+  Text(command);
+}
+
+TEST_F(TokenGone, InTheMiddleOfARestoreIsMendedByTheNext) {
+  const std::string file = Export("ec");
+  const std::string id = Id(kName, "ec");
+  const Arguments forget = {"key", "delete", kName, "--type", "ec", "--yes"};
+  const auto command = With({"backup", "restore", file});
+  for (const std::string function : {"C_CreateObject", "C_UnwrapKey", "C_Sign"}) {
+    Text(forget);
+    const auto steps = Steps(command, function);
+    Text(forget);
+    LoseAt(command, function, steps.back());
+    Text(command);
+    EXPECT_EQ(Id(kName, "ec"), id);
+    EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
+  }
+}
+
+class ExportsAtOnce : public BackupHost {};
+
+TEST_F(ExportsAtOnce, OfOneKeyAreTwoBackupsOnRecord) {
+  std::vector<Process> exports;
+  for (int i = 0; i < 2; ++i) {
+    Arguments all = {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml")};
+    const auto command = With({"backup", "export", kName, "--type", "ec", "-o", File("safe")});
+    all.insert(all.end(), command.begin(), command.end());
+    exports.push_back(Process::Start(all));
+  }
+  for (Process& each : exports) EXPECT_EQ(each.Wait(), 0) << each.output();
+  for (const auto& file : std::filesystem::directory_iterator(File("safe"))) {
+    Text(With({"drill", file.path(), "--level", "1"}));
+  }
+  const std::string stem = "safe/mail.example.test.ec." + Id(kName, "ec").substr(0, 8);
+  EXPECT_TRUE(std::filesystem::exists(File(stem + ".1.p12")));
+  EXPECT_TRUE(std::filesystem::exists(File(stem + ".2.p12")));
+  EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
 }
 
 class BackupOnAFullDisk : public BackupHost {
