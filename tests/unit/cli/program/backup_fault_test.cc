@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <optional>
 #include <sstream>
 
 #include "keybroker/base/process.h"
@@ -245,6 +246,36 @@ TEST_F(BackupOnAFullDisk, SealWithoutRoomForItsRecordSaysWhatBecameOfTheKey) {
   }
   disk.MakeRoom();
   EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
+}
+
+// FullToken has its token on a small disk.
+class FullToken : public BackupHost {
+ protected:
+  void SetUp() override {
+    if (::getuid() != 0) GTEST_SKIP() << "*** needs root, to mount a small file system";
+    disk_.emplace(File("disk"));
+    std::filesystem::create_directory(File("token"));
+    std::filesystem::create_directory(File("disk/tokens"));
+    std::filesystem::create_directory_symlink(File("disk/tokens"), File("token/tokens"));
+    GiveToTokenUser("disk/tokens");
+    BackupHost::SetUp();
+  }
+
+  std::optional<SmallDisk> disk_;
+};
+
+TEST_F(FullToken, TakesNoRestoreAndIsAsItWas) {
+  const std::string file = Export("ec");
+  const std::string id = Id(kName, "ec");
+  Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  disk_->Fill();
+  EXPECT_THAT(Run(With({"backup", "restore", file})).err, HasSubstr("CKR_"));
+  EXPECT_EQ(Answer({"key", "list"})["keys"].size(), 1U);
+  EXPECT_THAT(Text({"request", "create", kName, "--type", "rsa"}), HasSubstr("BEGIN CERTIFICATE"));
+  disk_->MakeRoom();
+  Text(With({"backup", "restore", file}));
+  EXPECT_EQ(Id(kName, "ec"), id);
+  EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
 }
 
 }  // namespace
