@@ -21,15 +21,15 @@ Bytes CurveOid(uint32_t bits) {
   return bits == 256 ? Bytes(kP256) : bits == 384 ? Bytes(kP384) : Bytes(kP521);
 }
 
-Attributes PublicTemplate(const KeySpec& spec, Bytes id, bool on_token) {
+Attributes PublicTemplate(const KeySpec& spec, Bytes id, bool on_token, bool with_verify) {
   Attributes attributes;
   attributes.AddUlong(CKA_CLASS, CKO_PUBLIC_KEY)
       .AddUlong(CKA_KEY_TYPE, cryptoki::CkKeyType(spec.type))
       .AddBool(CKA_TOKEN, on_token)
       .AddBool(CKA_PRIVATE, false)
-      .AddBool(CKA_VERIFY, true)
       .Add(CKA_LABEL, spec.label)
       .Add(CKA_ID, id);
+  if (with_verify) attributes.AddBool(CKA_VERIFY, true);
   if (spec.type == KeyType::kRsa) {
     attributes.AddUlong(CKA_MODULUS_BITS, spec.bits).Add(CKA_PUBLIC_EXPONENT, Bytes(kExponent));
   } else {
@@ -101,14 +101,24 @@ Result<KeyPair> GeneratePair(const Session& session, const Profile& profile, con
   const CK_MECHANISM_TYPE mechanism =
       spec.type == KeyType::kRsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
   const PrivateKeyRights rights{spec.type, spec.exportable, profile.allowed_mechanisms, on_token};
-  KB_ASSIGN(const auto pair, session.GenerateKeyPair(mechanism, PublicTemplate(spec, id, on_token),
-                                                     PrivateTemplate(rights, spec.label, id)));
+  const auto generate = [&](bool with_verify) {
+    return session.GenerateKeyPair(mechanism, PublicTemplate(spec, id, on_token, with_verify),
+                                   PrivateTemplate(rights, spec.label, id));
+  };
+  auto made = generate(true);
+  // tpm2-pkcs11 fails over CKA_VERIFY, which it wants to set itself (tokens/README.md).
+  if (!made && made.error().rv == CKR_GENERAL_ERROR) made = generate(false);
+  KB_ASSIGN(const auto pair, std::move(made));
   auto key = Finish(session, pair, spec);
-  if (!key) {
-    (void)session.Destroy(pair.private_key);
-    (void)session.Destroy(pair.public_key);
+  if (key) return key;
+  Error error = key.error();
+  const Status gone = session.Destroy(pair.private_key);
+  (void)session.Destroy(pair.public_key);
+  if (!gone) {
+    error.detail += ". The token does not remove the key that it made either (" +
+                    gone.error().detail + "): keybroker key list shows it, key delete tries again";
   }
-  return key;
+  return Fail(std::move(error));
 }
 
 }  // namespace keybroker::token

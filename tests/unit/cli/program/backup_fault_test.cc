@@ -149,13 +149,15 @@ TEST_F(KilledCommand, SealAtEveryStepLeavesTheKeyAndItsBackup) {
 // TokenGone has the token pulled out in the middle of a command.
 class TokenGone : public FaultyBackupHost {
  protected:
-  // LoseAt runs the command, and the token is gone at the call of function after so many.
-  void LoseAt(const Arguments& command, const std::string& function, unsigned after) const {
+  // LoseAt runs the command, and the token is gone at the call of function after so many; what it
+  // says.
+  std::string LoseAt(const Arguments& command, const std::string& function, unsigned after) const {
     Plan(function + " " + std::to_string(after) + " 1 gone\n");
     const auto result = Run(command);
     EXPECT_EQ(result.status, 1) << function << after << result.out;
     EXPECT_THAT(result.err, HasSubstr("CKR_DEVICE_REMOVED")) << function << after;
     ExpectSoundRecords();
+    return result.err;
   }
 };
 
@@ -186,6 +188,14 @@ TEST_F(TokenGone, InTheMiddleOfARestoreIsMendedByTheNext) {
     EXPECT_EQ(Id(kName, "ec"), id);
     EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
   }
+}
+
+TEST_F(TokenGone, BeforeANewKeySignedIsToldWithTheKeyThatStays) {
+  const Arguments command = {"key", "generate", "new.test", "--type", "ec"};
+  EXPECT_THAT(LoseAt(command, "C_Sign", 0), HasSubstr("key list shows it, key delete"));
+  EXPECT_THAT(Text({"key", "list"}), HasSubstr("new.test"));
+  Text({"key", "delete", "new.test", "--yes", "--force"});
+  Text(command);
 }
 
 class ExportsAtOnce : public BackupHost {};
