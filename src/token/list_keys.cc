@@ -4,7 +4,7 @@
 
 #include "keybroker/base/hex.h"
 #include "keybroker/token/key_pair.h"
-#include "token/spki.h"
+#include "token/read_public.h"
 
 namespace keybroker::token {
 namespace {
@@ -15,12 +15,6 @@ using ById = std::map<std::vector<uint8_t>, std::vector<CK_OBJECT_HANDLE>>;
 
 // Shown names a key for an operator: its label, and its id where it has one.
 std::string Shown(const KeyPair& key) { return "\"" + key.label + "\" (id " + Hex(key.id) + ")"; }
-
-Result<std::vector<uint8_t>> ReadBytes(const Session& session, CK_OBJECT_HANDLE object,
-                                       CK_ATTRIBUTE_TYPE type) {
-  KB_ASSIGN(auto value, session.Read(object, type));
-  return value ? std::move(*value) : std::vector<uint8_t>();
-}
 
 // ObjectsById lists one class of objects by CKA_ID, in one search for the whole token.
 Result<ById> ObjectsById(const Session& session, CK_OBJECT_CLASS object_class) {
@@ -34,30 +28,13 @@ Result<ById> ObjectsById(const Session& session, CK_OBJECT_CLASS object_class) {
 }
 
 Status ReadPublic(const Session& session, KeyPair* key) {
-  const bool rsa = key->type == KeyType::kRsa;
   // An RSA private key knows its modulus: a public key object of another key is found out.
   KB_ASSIGN(const auto own, ReadBytes(session, key->private_key, CKA_MODULUS));
   const CK_OBJECT_HANDLE source =
       key->public_key != CK_INVALID_HANDLE ? key->public_key : key->private_key;
-  KB_ASSIGN(key->public_first, ReadBytes(session, source, rsa ? CKA_MODULUS : CKA_EC_PARAMS));
-  KB_ASSIGN(key->public_second,
-            ReadBytes(session, source, rsa ? CKA_PUBLIC_EXPONENT : CKA_EC_POINT));
-  if (key->public_first.empty() || key->public_second.empty()) {
-    return Fail(NotFound("there is no public key object with its CKA_ID on the token"));
-  }
-  if (rsa && !own.empty() && own != key->public_first) {
+  KB_TRY(ReadPublicParts(session, source, key));
+  if (key->type == KeyType::kRsa && !own.empty() && own != key->public_first) {
     return Fail(Conflict("the public key object with its CKA_ID belongs to another key"));
-  }
-  KB_ASSIGN(const EvpKey public_key, rsa ? RsaPublicKey(key->public_first, key->public_second)
-                                         : EcPublicKey(key->public_first, key->public_second));
-  if (!rsa) {
-    KB_ASSIGN(key->public_second, PointOctetString(key->public_second));
-  }
-  key->bits = static_cast<uint32_t>(EVP_PKEY_get_bits(public_key.get()));
-  KB_ASSIGN(key->spki, Spki(public_key));
-  if (EVP_Digest(key->spki.data(), key->spki.size(), key->spki_sha256.data(), nullptr, EVP_sha256(),
-                 nullptr) != 1) {
-    return Fail(Internal("SHA-256 failed"));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "keybroker/base/result.h"
@@ -41,6 +42,11 @@ struct KeyList {
 
 // ListKeys reads the token. The session's token must be logged in to see private objects.
 Result<KeyList> ListKeys(const Session& session);
+
+// ListPublicKeys reads the public keys of one label, with the certificates of their CKA_IDs, which
+// takes no login where they are public objects: there is no private_key in what it gives, and
+// nothing but the public parts is known.
+Result<KeyList> ListPublicKeys(const Session& session, std::string_view label);
 
 // KeySpec says what to generate.
 struct KeySpec {
