@@ -11,6 +11,7 @@ void AddBackup(const Command& root) {
   AddBackupVerify(noun);
   AddBackupRestore(noun);
   AddBackupCheck(noun);
+  AddBackupRecord(noun);
 }
 
 }  // namespace keybroker::cli

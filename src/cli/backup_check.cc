@@ -1,4 +1,7 @@
 #include <ctime>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/backup_commands.h"
 #include "cli/backup_record.h"
@@ -11,7 +14,8 @@ namespace {
 Json OrNull(int64_t time) { return time == 0 ? Json() : Json(credential::FormatTime(time)); }
 
 Json CheckedJson(const BackupRecord& record, const BackupStanding& standing) {
-  return {{"name", record.name},
+  return {{"kind", "file"},
+          {"name", record.name},
           {"type", record.type},
           {"id", record.id},
           {"file", record.file},
@@ -23,30 +27,90 @@ Json CheckedJson(const BackupRecord& record, const BackupStanding& standing) {
           {"text", standing.text}};
 }
 
-std::string CountedText(size_t good, size_t all) {
-  if (all == 0) return "no backup is on record: `keybroker backup export --all -o DIRECTORY`";
-  return std::to_string(good) + " of " + std::to_string(all) +
-         " backups are there, unchanged, and not overdue; that they open and restore takes their "
-         "password: keybroker drill";
+Json CheckedExternalJson(const BackupRecord& record, const BackupStanding& standing) {
+  const ExternalBackup& external = *record.external;
+  return {{"kind", "external"},
+          {"name", record.name},
+          {"type", record.type},
+          {"id", record.id},
+          {"note", external.note},
+          {"at", external.at},
+          {"recorded", OrNull(external.recorded)},
+          {"drilled", OrNull(external.drilled)},
+          {"good", standing.good()},
+          {"state", standing.word},
+          {"text", standing.text}};
+}
+
+// Counted is how many of one kind there are, and how many of them are good.
+struct Counted {
+  size_t good = 0;
+  size_t all = 0;
+
+  void Add(const BackupStanding& standing) {
+    good += standing.good() ? 1 : 0;
+    ++all;
+  }
+  std::string Text() const { return std::to_string(good) + " of " + std::to_string(all); }
+};
+
+struct Checked {
+  Counted files;
+  Counted external;
+  Json backups = Json::array();
+  std::vector<std::vector<std::string>> rows;
+
+  bool good() const { return files.good == files.all && external.good == external.all; }
+};
+
+void Check(const config::Settings& settings, const BackupRecord& record, int64_t now,
+           Checked* checked) {
+  const std::string which = record.name + " --type " + record.type;
+  if (HasFile(record)) {
+    const auto standing = StandingOf(settings, record, which, now);
+    checked->files.Add(standing);
+    checked->backups.push_back(CheckedJson(record, standing));
+    checked->rows.push_back({standing.word, record.name, record.type, standing.text});
+  }
+  if (!record.external) return;
+  const auto standing =
+      StandingOfExternal(settings, *record.external, which + " --id " + record.id, now);
+  checked->external.Add(standing);
+  checked->backups.push_back(CheckedExternalJson(record, standing));
+  checked->rows.push_back({standing.word, record.name, record.type,
+                           "external, " + record.external->note + ": " + standing.text});
+}
+
+std::string CountedText(const Checked& checked) {
+  std::string text;
+  if (checked.files.all > 0) {
+    text = checked.files.Text() +
+           " backups are there, unchanged, and not overdue; that they open and restore takes their "
+           "password: keybroker drill";
+  }
+  if (checked.external.all > 0) {
+    text += (text.empty() ? "" : "\n") + checked.external.Text() +
+            " external backups are proved and not overdue; they have no file to look at, so only "
+            "the age of their last drill was";
+  }
+  return text.empty()
+             ? "no backup is on record: `keybroker backup export --all -o DIRECTORY`; of one by "
+               "the vendor's own means: `keybroker backup record`"
+             : text;
 }
 
 Result<Answer> BackupCheck(const Invocation& invocation) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto records, LoadBackupRecords(settings));
   const int64_t now = std::time(nullptr);
+  Checked checked;
+  for (const BackupRecord& record : records) Check(settings, record, now, &checked);
   Answer answer;
-  answer.json = {{"good", false}, {"count", records.size()}, {"backups", Json::array()}};
-  std::vector<std::vector<std::string>> rows;
-  size_t good = 0;
-  for (const BackupRecord& record : records) {
-    const auto standing = StandingOf(settings, record, record.name + " --type " + record.type, now);
-    good += standing.good() ? 1 : 0;
-    answer.json["backups"].push_back(CheckedJson(record, standing));
-    rows.push_back({standing.word, record.name, record.type, standing.text});
-  }
-  answer.good = good == records.size();
-  answer.json["good"] = answer.good;
-  answer.text = Columns(rows) + CountedText(good, records.size());
+  answer.good = checked.good();
+  answer.json = {{"good", answer.good},
+                 {"count", checked.backups.size()},
+                 {"backups", std::move(checked.backups)}};
+  answer.text = Columns(checked.rows) + CountedText(checked);
   return answer;
 }
 
@@ -55,8 +119,8 @@ Result<Answer> BackupCheck(const Invocation& invocation) {
 void AddBackupCheck(const Command& noun) {
   noun.Verb("check",
             "look whether every backup on record is where it was and what it was, and not overdue "
-            "for a drill; without a password, for a timer (exit status 0: all are; 1: not, each "
-            "with what to do)",
+            "for a drill (an external one has no file: by the age of its last drill); without a "
+            "password, for a timer (exit status 0: all are; 1: not, each with what to do)",
             "keybroker backup check")
       .Does(BackupCheck);
 }

@@ -10,5 +10,6 @@ void AddBackupInspect(const Command& noun);
 void AddBackupVerify(const Command& noun);
 void AddBackupRestore(const Command& noun);
 void AddBackupCheck(const Command& noun);
+void AddBackupRecord(const Command& noun);
 
 }  // namespace keybroker::cli

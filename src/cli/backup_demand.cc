@@ -1,41 +1,91 @@
 #include "cli/backup_demand.h"
 
+#include <ctime>
+#include <utility>
+
 #include "cli/backup_record.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/file.h"
 
 namespace keybroker::cli {
+namespace {
 
-Result<Json> ShowKey(const TokenAccess& access, const policy::CurrentKeys& current,
-                     const KeyWish& wish) {
-  return access.Run(false, [&](LoggedIn& token) -> Result<Json> {
-    KB_ASSIGN(const auto keys, token::ListKeys(token.session));
-    KB_ASSIGN(const token::KeyPair* key, PickKey(keys, current, wish));
-    return KeyJson(*key, IsCurrent(keys, current, *key));
-  });
+// Unproved is why the external backup on record does not stand for the key, "" when it does.
+std::string Unproved(const config::Settings& settings, const ExternalBackup& external,
+                     const ShownKey& shown) {
+  const std::string drill = ": `keybroker drill --external " + GetText(shown.key, "name") +
+                            " --type " + GetText(shown.key, "type") + " --token " +
+                            (external.at.empty() ? "STANDBY" : external.at) + "`";
+  if (external.SpkiSha256() != GetText(shown.key, "spki_sha256")) {
+    return "the external backup on record is of another key with its CKA_ID";
+  }
+  if (external.failed != 0) return "the last drill of its external backup failed" + drill;
+  if (external.drilled == 0)
+    return "its external backup was recorded, and no drill proved it" + drill;
+  if (SameToken(external.standby, shown.token)) {
+    return "its external backup was proved on this very token, which is none for it";
+  }
+  if (DaysSince(external.drilled, std::time(nullptr)) > settings.drill_days) {
+    return "its external backup was last proved more than " + std::to_string(settings.drill_days) +
+           " days ago" + drill;
+  }
+  return {};
 }
 
-Status RequireVerifiedBackup(const config::Settings& settings, const Json& key,
+// ChangedFile is why the proved file on record does not stand for the key, "" when it does.
+std::string ChangedFile(const BackupRecord& record) {
+  const auto bytes = ReadFile(record.file, backup::kMaxFile);
+  if (bytes && backup::FileSha256(*bytes) == record.sha256) return {};
+  return bytes ? "is not what it was" : "is not there any more";
+}
+
+// WayToOne is what to do about a key without a proved backup.
+std::string WayToOne(const BackupRecord& record, const Json& key) {
+  const std::string which = GetText(key, "name") + " --type " + GetText(key, "type");
+  std::string way =
+      record.verified == 0 ? "" : "`keybroker drill " + record.file + "` would prove that one; ";
+  way += GetBool(key, "exportable")
+             ? "`keybroker backup export " + which + " -o FILE` makes one"
+             : "it is not exportable, so none can be made but by the vendor's own means";
+  if (record.external) return way;
+  return way + " (`keybroker backup record --external " + which + "` notes such a one)";
+}
+
+}  // namespace
+
+Result<ShownKey> ShowKey(const TokenAccess& access, const policy::CurrentKeys& current,
+                         const KeyWish& wish) {
+  KB_ASSIGN(Json json, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
+    KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+    KB_ASSIGN(const token::KeyPair* key, PickKey(keys, current, wish));
+    return Json{{"key", KeyJson(*key, IsCurrent(keys, current, *key))},
+                {"token", IdentityJson(IdentityOf(token.token.info(), token.config))}};
+  }));
+  auto token = ParseIdentity(json["token"]);
+  if (!token) return Fail(Internal("the token's process gave an answer that does not fit"));
+  return ShownKey{std::move(json["key"]), std::move(*token)};
+}
+
+Status RequireVerifiedBackup(const config::Settings& settings, const ShownKey& shown,
                              const std::string& why) {
+  const Json& key = shown.key;
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, GetText(key, "id")));
+  const std::string changed = record.proved == 0 ? "" : ChangedFile(record);
+  if (record.proved != 0 && changed.empty()) return {};
+  const std::string unproved =
+      record.external ? Unproved(settings, *record.external, shown) : std::string();
+  if (record.external && unproved.empty()) return {};
+  const std::string end =
+      (unproved.empty() ? "" : "; " + unproved) + ". Say --force if that is meant";
   const std::string name = GetText(key, "name");
   if (record.proved != 0) {
-    const auto bytes = ReadFile(record.file, backup::kMaxFile);
-    if (bytes && backup::FileSha256(*bytes) == record.sha256) return {};
-    return Fail(Denied("the backup on record of the key " + name + ", " + record.file + ", " +
-                       (bytes ? "is not what it was" : "is not there any more") + ", and " + why +
-                       ": put it back, or `keybroker drill FILE` with the file where it is now. "
-                       "Say --force if that is meant"));
+    return Fail(Denied(
+        "the backup on record of the key " + name + ", " + record.file + ", " + changed + ", and " +
+        why + ": put it back, or `keybroker drill FILE` with the file where it is now" + end));
   }
-  const std::string proof = "`keybroker drill " + record.file + "` would prove that one; ";
-  const std::string way =
-      (record.verified == 0 ? "" : proof) + (GetBool(key, "exportable")
-                                                 ? "`keybroker backup export " + name + " --type " +
-                                                       GetText(key, "type") + " -o FILE` makes one"
-                                                 : "it is not exportable, so none can be made");
   return Fail(Denied("the key " + name + " has no verified backup on record" +
                      (record.verified == 0 ? "" : " that a token made the key of") + ", and " +
-                     why + ": " + way + ". Say --force if that is meant"));
+                     why + ": " + WayToOne(record, key) + end));
 }
 
 }  // namespace keybroker::cli

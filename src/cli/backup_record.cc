@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <tuple>
+#include <utility>
 
 #include "cli/answer.h"
 #include "cli/layout.h"
@@ -36,15 +37,17 @@ std::vector<KnownFile> ParseKnown(const Json& json) {
   return known;
 }
 
+Error NoRecord(const std::filesystem::path& file) {
+  return Malformed("the backup record " + file.string() +
+                   " does not parse: remove it, and verify the backup again");
+}
+
 Result<BackupRecord> Parse(const std::filesystem::path& file) {
   KB_ASSIGN(const auto text, ReadFile(file, 65536));
   const Json json = Json::parse(text, nullptr, false);
   BackupRecord record;
   record.id = GetText(json, "id");
-  if (record.id.empty() || file.stem() != record.id) {
-    return Fail(Malformed("the backup record " + file.string() +
-                          " does not parse: remove it, and verify the backup again"));
-  }
+  if (record.id.empty() || file.stem() != record.id) return Fail(NoRecord(file));
   record.name = GetText(json, "name");
   record.type = GetText(json, "type");
   record.file = GetText(json, "file");
@@ -56,6 +59,11 @@ Result<BackupRecord> Parse(const std::filesystem::path& file) {
   record.drill_level = Number(json, "drill_level", 3U);
   record.exported = Number(json, "exported", backup::kMaxSequence);
   record.known = ParseKnown(json);
+  if (const auto external = json.find("external"); external != json.end()) {
+    auto parsed = ParseExternal(*external);
+    if (!parsed) return Fail(NoRecord(file));
+    record.external = std::move(*parsed);
+  }
   return record;
 }
 
@@ -156,18 +164,19 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
   for (const KnownFile& each : record.known) {
     known.push_back({{"sha256", each.sha256}, {"verified", each.verified}});
   }
-  const Json json{{"name", record.name},
-                  {"type", record.type},
-                  {"id", record.id},
-                  {"file", record.file},
-                  {"sha256", record.sha256},
-                  {"sequence", record.sequence},
-                  {"verified", record.verified},
-                  {"proved", record.proved},
-                  {"drilled", record.drilled},
-                  {"drill_level", record.drill_level},
-                  {"exported", record.exported},
-                  {"known", std::move(known)}};
+  Json json{{"name", record.name},
+            {"type", record.type},
+            {"id", record.id},
+            {"file", record.file},
+            {"sha256", record.sha256},
+            {"sequence", record.sequence},
+            {"verified", record.verified},
+            {"proved", record.proved},
+            {"drilled", record.drilled},
+            {"drill_level", record.drill_level},
+            {"exported", record.exported},
+            {"known", std::move(known)}};
+  if (record.external) json["external"] = ExternalJson(*record.external);
   return WriteFileAtomically(RecordFile(settings, record.id), json.dump(2) + "\n", 0600);
 }
 
@@ -190,6 +199,17 @@ Status RecordProved(const config::Settings& settings, const SeenBackup& seen, in
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,
                      unsigned level) {
   return PutDown(settings, seen, now, Evidence::kDrilled, level);
+}
+
+Status ForgetProofOn(const config::Settings& settings, const std::string& id,
+                     const TokenIdentity& token) {
+  KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
+  if (!record.external || record.external->drilled == 0 ||
+      !SameToken(record.external->standby, token)) {
+    return {};
+  }
+  record.external->drilled = 0;
+  return StoreBackupRecord(settings, record);
 }
 
 int64_t DaysSince(int64_t then, int64_t now) { return now <= then ? 0 : (now - then) / 86400; }

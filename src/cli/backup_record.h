@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/external_backup.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/result.h"
 #include "keybroker/config/settings.h"
@@ -16,8 +18,8 @@ struct KnownFile {
   int64_t verified = 0;  // last, seconds since 1970
 };
 
-// BackupRecord is what the operator's state folder remembers of a key's newest backup, and by which
-// hashes it knows earlier ones.
+// BackupRecord is what the operator's state folder remembers of a key's newest backup file, by
+// which hashes it knows earlier ones, and of a backup by the vendor's own means.
 struct BackupRecord {
   std::string name;
   std::string type;
@@ -31,6 +33,7 @@ struct BackupRecord {
   unsigned drill_level = 0;
   uint64_t exported = 0;         // number of the last backup that this host made; 0: none
   std::vector<KnownFile> known;  // kMaxKnownFiles at most, the last verified first
+  std::optional<ExternalBackup> external;
 
   // VerifiedAt is when the file of this hash last went well; 0: never, or too long ago to be known.
   int64_t VerifiedAt(const std::string& hash) const;
@@ -71,6 +74,11 @@ Status RecordVerified(const config::Settings& settings, const SeenBackup& seen, 
 Status RecordProved(const config::Settings& settings, const SeenBackup& seen, int64_t now);
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,
                      unsigned level);
+
+// ForgetProofOn takes back what a drill on token proved of the key's external backup: the key is
+// not there any more.
+Status ForgetProofOn(const config::Settings& settings, const std::string& id,
+                     const TokenIdentity& token);
 
 // DaysSince is the age in whole days.
 int64_t DaysSince(int64_t then, int64_t now);

@@ -49,4 +49,28 @@ BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& 
   return standing;
 }
 
+bool HasFile(const BackupRecord& record) { return record.verified != 0 || !record.external; }
+
+BackupStanding StandingOfExternal(const config::Settings& settings, const ExternalBackup& external,
+                                  const std::string& which, int64_t now) {
+  const std::string drill = ": `keybroker drill --external " + which + " --token " +
+                            (external.at.empty() ? "STANDBY" : external.at) + "`";
+  if (external.failed != 0) {
+    return {"drill-failed", "the drill at " + credential::FormatTime(external.failed) +
+                                " failed (" + external.failure +
+                                "), which counts until one goes "
+                                "well" +
+                                drill};
+  }
+  if (external.drilled == 0) {
+    return {"unproved", "recorded at " + credential::FormatTime(external.recorded) +
+                            ", and never proved by a signature on a standby token" + drill};
+  }
+  if (DaysSince(external.drilled, now) > settings.drill_days) {
+    return {"drill-due", "last proved " + DaysAgo(external.drilled, now) + drill};
+  }
+  return {"good", "the token \"" + external.drilled_on + "\" signed as the key at " +
+                      credential::FormatTime(external.drilled)};
+}
+
 }  // namespace keybroker::cli

@@ -8,8 +8,9 @@
 namespace keybroker::cli {
 
 // BackupStanding is how the backup on record of a key stands: "good"; "none"; "missing", "unread"
-// or "changed", of its file; "verify-due" or "drill-due", by the days of [backup]. That takes no
-// password, and so proves neither that it opens nor that its key signs.
+// or "changed", of its file; "verify-due" or "drill-due", by the days of [backup]; "unproved" or
+// "drill-failed", of an external one. That takes no password, and so proves neither that it opens
+// nor that its key signs.
 struct BackupStanding {
   std::string word;
   std::string text;  // what is so and, unless it is good, what to do
@@ -21,5 +22,12 @@ struct BackupStanding {
 // command line.
 BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& record,
                           const std::string& which, int64_t now);
+
+// HasFile: the record is about a backup file, if only that one should be made.
+bool HasFile(const BackupRecord& record);
+
+// StandingOfExternal goes by the last drill and its age: there is no file to look at.
+BackupStanding StandingOfExternal(const config::Settings& settings, const ExternalBackup& external,
+                                  const std::string& which, int64_t now);
 
 }  // namespace keybroker::cli

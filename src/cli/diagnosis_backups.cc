@@ -7,17 +7,25 @@
 namespace keybroker::cli {
 namespace {
 
-// ExamineRecord looks at the record of one key; which names it on a command line.
-void ExamineRecord(const config::Settings& settings, const BackupRecord& record,
-                   const std::string& which, int64_t now, Diagnosis& diagnosis) {
-  const BackupStanding standing = StandingOf(settings, record, which, now);
-  const std::string subject = "backup of " + which;
+void Tell(const BackupStanding& standing, const std::string& subject, Diagnosis& diagnosis) {
   if (standing.good()) {
     diagnosis.Ok(subject, standing.text);
-  } else if (standing.word == "changed") {
+  } else if (standing.word == "changed" || standing.word == "drill-failed") {
     diagnosis.Wrong(subject, standing.text);
   } else {
     diagnosis.Warn(subject, standing.text);
+  }
+}
+
+// ExamineRecord looks at the record of one key; which names it on a command line.
+void ExamineRecord(const config::Settings& settings, const BackupRecord& record,
+                   const std::string& which, int64_t now, Diagnosis& diagnosis) {
+  if (HasFile(record)) {
+    Tell(StandingOf(settings, record, which, now), "backup of " + which, diagnosis);
+  }
+  if (record.external) {
+    Tell(StandingOfExternal(settings, *record.external, which, now), "external backup of " + which,
+         diagnosis);
   }
 }
 

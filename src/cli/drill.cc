@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
@@ -9,10 +7,10 @@
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/commands.h"
+#include "cli/drill_answer.h"
+#include "cli/drill_external.h"
 #include "cli/drill_listener/rehearsal.h"
-#include "cli/drill_report.h"
 #include "cli/drill_run.h"
-#include "cli/output_file.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
@@ -20,14 +18,35 @@
 namespace keybroker::cli {
 namespace {
 
+constexpr char kSoftHsm[] = "/usr/lib/softhsm/libsofthsm2.so";
+constexpr unsigned kNoLevel = ~0U;
+constexpr unsigned kDefaultLevel = 2;
+
 struct DrillOptions {
   TokenOptions token;
   OpenerOptions opener;
   std::string path;
   std::string report;
-  std::string module = "/usr/lib/softhsm/libsofthsm2.so";
-  unsigned level = 2;
+  std::string module;
+  unsigned level = kNoLevel;
+  std::string external;  // key name; empty: the drill is of files
+  std::string type;
+  std::string id;
 };
+
+// CheckExternalUse: what an external backup is drilled by has nothing to do with files.
+Status CheckExternalUse(const DrillOptions& options) {
+  const OpenerOptions& opener = options.opener;
+  if (!options.path.empty()) {
+    return Fail(WrongUsage("a drill is of files, or of the backup on record with --external"));
+  }
+  if (options.level != kNoLevel || !options.module.empty() || opener.password.Given() ||
+      opener.passphrase.Given() || !opener.recovery_key.empty()) {
+    return Fail(WrongUsage(
+        "--external has no level, scratch token or password: the standby token, --token, signs"));
+  }
+  return {};
+}
 
 Result<std::vector<std::string>> Files(const std::string& path) {
   std::error_code error;
@@ -41,11 +60,6 @@ Result<std::vector<std::string>> Files(const std::string& path) {
   if (files.empty()) return Fail(NotFound("there is no backup (*.p12, *.cms) in " + path));
   std::sort(files.begin(), files.end());
   return files;
-}
-
-std::string HostName() {
-  char name[256] = "";
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
 std::string LevelMeans(unsigned level) {
@@ -78,22 +92,15 @@ Json ResultJson(const Drilled& drilled) {
   return json;
 }
 
-// NextDue is nothing unless this drill proved every backup: what was not proved is due now.
-Json NextDue(bool proved, int64_t now, unsigned days) {
-  return proved ? Json(credential::FormatTime(now + int64_t{days} * 86400)) : Json();
-}
-
 Json DrillJson(const std::vector<Drilled>& all, unsigned level, int64_t now, unsigned days) {
-  Json json{{"time", credential::FormatTime(now)},
-            {"operator", OperatorName()},
-            {"host", HostName()},
-            {"level", level},
-            {"level_means", LevelMeans(level)},
-            {"proved", false},
-            {"next_due", nullptr},
-            {"count", all.size()},
-            {"good_count", 0},
-            {"results", Json::array()}};
+  Json json = DrillHead(now);
+  json["level"] = level;
+  json["level_means"] = LevelMeans(level);
+  json["proved"] = false;
+  json["next_due"] = nullptr;
+  json["count"] = all.size();
+  json["good_count"] = 0;
+  json["results"] = Json::array();
   std::string token;
   int64_t good = 0;
   for (const Drilled& drilled : all) {
@@ -227,20 +234,24 @@ Result<DrillRules> Rules(const config::Settings& settings, const DrillOptions& o
   return rules;
 }
 
-Status CheckUse(const Invocation& invocation, const DrillOptions& options) {
+Status CheckUse(const DrillOptions& options) {
+  if (options.path.empty()) {
+    return Fail(WrongUsage("name a backup or a directory of them, or say --external KEY-NAME"));
+  }
+  if (!options.type.empty() || !options.id.empty()) {
+    return Fail(WrongUsage("--type and --id are for --external: a file says itself whose it is"));
+  }
   if (options.level < 1 || options.level > 3) return Fail(WrongUsage("--level is 1, 2 or 3"));
   if (options.level == 3 && !options.token.token.empty()) {
     return Fail(WrongUsage("--token is for level 2: level 3 makes a token of its own"));
   }
-  if (invocation.json && options.report == "-") {
-    return Fail(
-        WrongUsage("--json and --report - both go to standard output: name a file for the report"));
-  }
   return {};
 }
 
-Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& options) {
-  KB_TRY(CheckUse(invocation, options));
+Result<Answer> DrillFiles(const Invocation& invocation, DrillOptions options) {
+  if (options.level == kNoLevel) options.level = kDefaultLevel;
+  if (options.module.empty()) options.module = kSoftHsm;
+  KB_TRY(CheckUse(options));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto files, Files(options.path));
   KB_ASSIGN(const auto rules, Rules(settings, options));
@@ -250,21 +261,23 @@ Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& option
   const auto& all = *drilled;
   const int64_t now = std::time(nullptr);
   KB_TRY(PutDown(settings, all, options.level, now));
-  Answer answer;
   const Json json = DrillJson(all, options.level, now, settings.drill_days);
-  if (!options.report.empty()) {
-    KB_TRY(WriteOutput(options.report, DrillHtml(json), {}, "the drill's report", answer));
-  }
-  const std::string wrote = answer.text;
-  const Json file = answer.json.contains("file") ? answer.json["file"] : Json();
-  answer.json = json;
+  KB_ASSIGN(Answer answer, TellDrill(json, options.report));
   AddWarnings(all, options.level, now, answer);
-  if (!file.is_null()) answer.json["report"] = file;
-  if (options.report != "-") answer.text = DrillText(json) + (wrote.empty() ? "" : "\n" + wrote);
-  answer.good = GetNumber(json, "good_count") == static_cast<int64_t>(all.size());
   if (all.size() == 1 && all[0].defect)
     answer.exit_when_not_good = static_cast<int>(*all[0].defect);
   return answer;
+}
+
+Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& options) {
+  if (invocation.json && options.report == "-") {
+    return Fail(
+        WrongUsage("--json and --report - both go to standard output: name a file for the report"));
+  }
+  if (options.external.empty()) return DrillFiles(invocation, options);
+  KB_TRY(CheckExternalUse(options));
+  return DrillExternal(invocation,
+                       {options.external, options.type, options.id, options.report, options.token});
 }
 
 }  // namespace
@@ -273,8 +286,9 @@ void AddDrill(const Command& root) {
   auto options = std::make_shared<DrillOptions>();
   const Command verb =
       root.Verb("drill", "rehearse a restore: prove that backups open and that their keys sign",
-                "keybroker drill /safe --report drill.html");
-  verb.Argument(
+                "keybroker drill /safe --report drill.html\n"
+                "  keybroker drill --external mail.example.test --type rsa --token spare");
+  verb.OptionalArgument(
           "PATH", options->path,
           "a backup, or a directory of *.p12 under one password and *.cms for one recovery key")
       .Option(
@@ -285,8 +299,15 @@ void AddDrill(const Command& root) {
       .Option("--report", options->report, "write an HTML page for the file, - for standard output")
       .Option("--module", options->module, "SoftHSM2's module, for the scratch token in memory");
   AddOpenerOptions(verb, options->opener);
-  verb.Option("--token", options->token.token,
-              "restore on this configured token instead, by objects of a session only");
+  verb.Option("--external", options->external,
+              "instead of files: the key NAME's backup of `backup record --external`; the standby "
+              "token that it was brought onto, --token, has to sign")
+      .Option("--type", options->type, "with --external: rsa or ec, when the name has both")
+      .Option("--id", options->id,
+              "with --external: CKA_ID in hexadecimal, for a generation that is not current")
+      .Option("--token", options->token.token,
+              "restore on this configured token instead, by objects of a session only; with "
+              "--external the standby token (default: the record's --at)");
   AddPinOptions(verb, options->token.pin);
   verb.Does([options](const Invocation& i) { return RunDrill(i, *options); });
 }

@@ -73,6 +73,7 @@ std::string MechanismsCell(const Json& one) {
 
 // TookCell: at level 3 the token's time has the restore and the programs' start in it.
 std::string TookCell(const Json& one) {
+  if (!one.contains("mac_ms")) return "token " + Milliseconds(one, "token_ms");
   std::string cell = "MAC " + Milliseconds(one, "mac_ms") + "<br>key " +
                      Milliseconds(one, "kdf_ms") + "<br>token " + Milliseconds(one, "token_ms");
   if (one.contains("restore_ms")) cell += "<br>of it restore " + Rounded(one, "restore_ms");
@@ -80,14 +81,29 @@ std::string TookCell(const Json& one) {
   return cell;
 }
 
+bool IsExternal(const Json& drill) { return GetText(drill, "level") == "external"; }
+
+std::string Level(const Json& drill) {
+  return IsExternal(drill) ? "external" : std::to_string(GetNumber(drill, "level"));
+}
+
+// Where is the file, or what is on record of an external backup.
+std::string Where(const Json& one) {
+  const std::string file = GetText(one, "file");
+  return file.empty() ? "external: " + GetText(one, "note") : file;
+}
+
+std::string HashesCell(const Json& one) {
+  const std::string key = "public key <code>" + Escape(GetText(one, "spki_sha256")) + "</code>";
+  if (GetText(one, "file").empty()) return key;
+  return "file <code>" + Escape(GetText(one, "sha256")) + "</code><br>" + key;
+}
+
 std::string Row(const Json& one) {
   const bool good = GetBool(one, "good");
-  const std::string hashes = "file <code>" + Escape(GetText(one, "sha256")) +
-                             "</code><br>public key <code>" + Escape(GetText(one, "spki_sha256")) +
-                             "</code>";
-  return Tag("tr", Tag("td", Escape(GetText(one, "file"))) +
+  return Tag("tr", Tag("td", Escape(Where(one))) +
                        Tag("td", Escape(GetText(one, "name") + " " + GetText(one, "type"))) +
-                       Tag("td", hashes) + Tag("td", MechanismsCell(one)) +
+                       Tag("td", HashesCell(one)) + Tag("td", MechanismsCell(one)) +
                        Tag("td", TookCell(one)) +
                        Tag(good ? "td class=\"good\"" : "td class=\"bad\"",
                            good ? "good" : Escape(GetText(one, "failure")))) +
@@ -100,13 +116,14 @@ std::string Fact(const std::string& name, const std::string& value) {
 
 std::string Summary(const Json& drill) {
   return std::to_string(GetNumber(drill, "good_count")) + " of " +
-         std::to_string(GetNumber(drill, "count")) + " backups are good";
+         std::to_string(GetNumber(drill, "count")) +
+         (IsExternal(drill) ? " external backups are good" : " backups are good");
 }
 
 std::string NextDue(const Json& drill) {
   if (GetBool(drill, "proved")) return GetText(drill, "next_due");
-  return GetNumber(drill, "level") < 2 ? "now: this level proves no key"
-                                       : "now: not every backup was proved";
+  return !IsExternal(drill) && GetNumber(drill, "level") < 2 ? "now: this level proves no key"
+                                                             : "now: not every backup was proved";
 }
 
 }  // namespace
@@ -120,12 +137,11 @@ std::string DrillHtml(const Json& drill) {
          std::string(kStyle) + "</style></head><body>\n" + Tag("h1", "Drill of key backups") +
          Tag("p", Escape(Summary(drill))) + "\n<table>\n" + Fact("time", GetText(drill, "time")) +
          Fact("operator", GetText(drill, "operator")) + Fact("host", GetText(drill, "host")) +
-         Fact("level",
-              std::to_string(GetNumber(drill, "level")) + ": " + GetText(drill, "level_means")) +
+         Fact("level", Level(drill) + ": " + GetText(drill, "level_means")) +
          Fact("token", token.empty() ? "none: this level needs none" : token) +
          Fact("destroyed afterwards", GetText(drill, "destroyed")) +
-         Fact("next due", NextDue(drill)) + "</table>\n<h2>Files</h2>\n<table>\n" +
-         Tag("tr", "<th>file<th>key<th>SHA-256<th>mechanisms<th>took<th>result") + "\n" + rows +
+         Fact("next due", NextDue(drill)) + "</table>\n<h2>Backups</h2>\n<table>\n" +
+         Tag("tr", "<th>backup<th>key<th>SHA-256<th>mechanisms<th>took<th>result") + "\n" + rows +
          "</table>\n</body></html>\n";
 }
 
@@ -136,17 +152,17 @@ std::string DrillText(const Json& drill) {
   for (const Json& one : ArrayOf(drill, "results")) {
     const bool good = GetBool(one, "good");
     rows.push_back({good ? "good" : "FAILED", GetText(one, "name"), GetText(one, "type"),
-                    GetText(one, "created"), GetText(one, "file")});
+                    GetText(one, "created"), Where(one)});
     for (const std::string& line : Handshakes(one)) {
       handshakes += "  " + EscapeUnprintable(GetText(one, "name") + ": " + line) + "\n";
     }
     if (!good) {
-      failures += EscapeUnprintable(GetText(one, "file") + ": " + GetText(one, "failure")) + "\n";
+      failures += EscapeUnprintable(Where(one) + ": " + GetText(one, "failure")) + "\n";
     }
   }
   const std::string token = GetText(drill, "token");
-  return Columns(rows) + handshakes + failures + Summary(drill) + ", level " +
-         std::to_string(GetNumber(drill, "level")) + " (" + GetText(drill, "level_means") + ")\n" +
+  return Columns(rows) + handshakes + failures + Summary(drill) + ", level " + Level(drill) + " (" +
+         GetText(drill, "level_means") + ")\n" +
          (token.empty() ? "" : token + "; " + GetText(drill, "destroyed") + "\n") +
          "next due: " + NextDue(drill);
 }

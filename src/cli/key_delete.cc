@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cli/backup_demand.h"
+#include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/key_choice.h"
 #include "cli/key_commands.h"
@@ -83,14 +84,15 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
-  KB_ASSIGN(const Json shown, ShowKey(access, current, wish));
-  wish.id = GetText(shown, "id");  // the very key that was asked about, and whose backup was found
+  KB_ASSIGN(const ShownKey shown, ShowKey(access, current, wish));
+  wish.id =
+      GetText(shown.key, "id");  // the very key that was asked about, and whose backup was found
   if (!options.force) {
     KB_TRY(RequireVerifiedBackup(settings, shown, "deleting it loses it for good"));
   }
-  KB_TRY(Confirm("This destroys the " + GetText(shown, "type") + " key " + wish.name + " (id " +
+  KB_TRY(Confirm("This destroys the " + GetText(shown.key, "type") + " key " + wish.name + " (id " +
                      wish.id + ") on the token \"" + access.config().name + "\" for good" +
-                     BoundTo(settings, shown),
+                     BoundTo(settings, shown.key),
                  wish.name, options.yes));
   KB_ASSIGN(Change change, Change::Begin(settings));
   ChangeRecord record{"key-delete", wish.name, wish.id, "token " + access.config().name};
@@ -101,6 +103,10 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   Answer answer = MakeAnswer(
       "the key " + wish.name + " (" + GetText(key, "type") + ", id " + record.key_id + ") is gone",
       {{"deleted", key}});
+  // A standby token that has lost the key stands for no other token's any more.
+  if (const Status forgot = ForgetProofOn(settings, record.key_id, shown.token); !forgot) {
+    answer.notes.push_back(forgot.error().detail);
+  }
   KB_TRY(change.Done(record, answer));
   return answer;
 }

@@ -31,7 +31,7 @@ Result<Json> SealOnToken(const TokenAccess& access, const policy::CurrentKeys& c
   });
 }
 
-Status CheckBackedUp(const config::Settings& settings, const Json& key, bool force) {
+Status CheckBackedUp(const config::Settings& settings, const ShownKey& key, bool force) {
   if (force) return {};
   return RequireVerifiedBackup(settings, key, "once it is sealed none can ever be made");
 }
@@ -41,12 +41,13 @@ Result<Answer> KeySeal(const Invocation& invocation, const SealOptions& options)
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto access, PrepareForKey(settings, options.token, wish));
-  KB_ASSIGN(const Json key, ShowKey(access, current, wish));
+  KB_ASSIGN(const ShownKey shown, ShowKey(access, current, wish));
+  const Json& key = shown.key;
   if (!GetBool(key, "exportable")) {
     return MakeAnswer("the key " + wish.name + " is not exportable already: nothing was changed",
                       {{"key", key}});
   }
-  KB_TRY(CheckBackedUp(settings, key, options.force));
+  KB_TRY(CheckBackedUp(settings, shown, options.force));
   KB_TRY(Confirm("This makes the key " + wish.name + " on the token \"" + access.config().name +
                      "\" not exportable, for good",
                  wish.name, options.yes));

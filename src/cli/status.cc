@@ -29,6 +29,17 @@ Json TokenhostJson(const config::Settings& settings, const std::string& name) {
 
 Json TimeOrNever(int64_t when) { return when == 0 ? Json() : Json(credential::FormatTime(when)); }
 
+Json ExternalStatus(const ExternalBackup& external) {
+  return {{"note", external.note},
+          {"at", external.at},
+          {"recorded", TimeOrNever(external.recorded)},
+          {"proved", external.Proved()},
+          {"drilled", TimeOrNever(external.drilled)},
+          {"drilled_on", external.drilled_on},
+          {"failed", TimeOrNever(external.failed)},
+          {"failure", external.failure}};
+}
+
 // AddBackups lists what is on record of the keys' backups. Only the operator may read it: for the
 // admin group there is no such list.
 void AddBackups(const config::Settings& settings, Json& status) {
@@ -40,6 +51,7 @@ void AddBackups(const config::Settings& settings, Json& status) {
              {"file", record.file}, {"sha256", record.sha256}, {"sequence", record.sequence}};
     one["verified"] = TimeOrNever(record.verified);
     one["drilled"] = TimeOrNever(record.drilled);
+    one["external"] = record.external ? ExternalStatus(*record.external) : Json();
     status["backups"].push_back(std::move(one));
   }
 }

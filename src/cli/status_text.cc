@@ -73,9 +73,18 @@ std::string Backups(const Json& status) {
     return text.empty() ? none : text;
   };
   for (const Json& backup : List(status, "backups")) {
-    rows.push_back({GetText(backup, "name"), GetText(backup, "type"),
-                    text_or(backup, "verified", "never"), text_or(backup, "drilled", "never"),
-                    text_or(backup, "file", "-")});
+    const auto external = backup.find("external");
+    const bool has_external = external != backup.end() && external->is_object();
+    if (!has_external || !GetText(backup, "file").empty()) {
+      rows.push_back({GetText(backup, "name"), GetText(backup, "type"),
+                      text_or(backup, "verified", "never"), text_or(backup, "drilled", "never"),
+                      text_or(backup, "file", "-")});
+    }
+    if (!has_external) continue;
+    const std::string drilled = text_or(*external, "drilled", "never");
+    rows.push_back({GetText(backup, "name"), GetText(backup, "type"), "-",
+                    drilled + (GetText(*external, "failed").empty() ? "" : ", failed since"),
+                    "external: " + GetText(*external, "note")});
   }
   return rows.size() == 1 ? "" : "\n" + Columns(rows);
 }
