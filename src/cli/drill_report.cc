@@ -94,9 +94,11 @@ std::string Where(const Json& one) {
 }
 
 std::string HashesCell(const Json& one) {
-  const std::string key = "public key <code>" + Escape(GetText(one, "spki_sha256")) + "</code>";
-  if (GetText(one, "file").empty()) return key;
-  return "file <code>" + Escape(GetText(one, "sha256")) + "</code><br>" + key;
+  std::string cell;
+  if (!GetText(one, "file").empty()) {
+    cell = "file <code>" + Escape(GetText(one, "sha256")) + "</code><br>";
+  }
+  return cell + "public key <code>" + Escape(GetText(one, "spki_sha256")) + "</code>";
 }
 
 std::string Row(const Json& one) {

@@ -35,7 +35,9 @@ std::string PlaceOf(const token::TokenConfig& config) {
   const std::string database = NssDatabase(config.init_args);
   if (!database.empty()) return "database " + Canonical(database);
   std::string place = Canonical(config.module) + " " + config.init_args;
-  for (const auto& [name, value] : config.environment) place += " " + name + "=" + value;
+  for (const auto& [name, value] : config.environment) {
+    place.append(" ").append(name).append("=").append(value);
+  }
   return place;
 }
 
