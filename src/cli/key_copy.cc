@@ -194,7 +194,9 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
   KB_ASSIGN(delivery.key, Arriving(source));
   wish.id = GetText(source["key"], "id");  // the very key that was looked at
   delivery.ways = source["ways"];
-  delivery.token = source["token"];
+  auto identity = ParseIdentity(source["token"]);
+  if (!identity) return Fail(Internal("the token's process gave an answer that does not fit"));
+  delivery.token = std::move(*identity);
   Copying copying{settings, options, from, to, wish, std::move(delivery), std::nullopt, ""};
   const auto outcome = to.Run(
       true, {}, [&](LoggedIn& token) { return ReceiveOnTarget(token, copying.delivery); },

@@ -38,15 +38,8 @@ Result<std::vector<uint8_t>> HexOf(const Json& json, const char* field) {
   return ParseHex(GetText(json, field));
 }
 
-// Identity tells two tokens apart: NSS gives every database one serial number.
-Json Identity(const LoggedIn& token) {
-  const auto& info = token.token.info();
-  return Json{{"serial", info.serial},
-              {"label", info.label},
-              {"model", info.manufacturer + " " + info.model},
-              {"module", token.config.module.string()},
-              {"init_args", token.config.init_args},
-              {"environment", token.config.environment}};
+TokenIdentity IdentityOfIt(const LoggedIn& token) {
+  return IdentityOf(token.token.info(), token.config);
 }
 
 Error NotExportable(const LoggedIn& source, const token::KeyPair& key) {
@@ -157,7 +150,7 @@ Result<Json> LookAtSource(LoggedIn& source, const policy::CurrentKeys& current,
   return Json{{"key", KeyJson(*key, IsCurrent(keys, current, *key))},
               {"certificate", Hex(key->certificate)},
               {"ways", std::move(ways)},
-              {"token", Identity(source)}};
+              {"token", IdentityJson(IdentityOfIt(source))}};
 }
 
 Result<Json> SendKey(LoggedIn& source, const KeyWish& wish, const Json& question) {
@@ -176,7 +169,7 @@ Result<Json> SendKey(LoggedIn& source, const KeyWish& wish, const Json& question
 }
 
 Result<Json> ReceiveOnTarget(LoggedIn& target, const Delivery& delivery) {
-  if (Identity(target) == delivery.token) {
+  if (SameToken(IdentityOfIt(target), delivery.token)) {
     return Fail(Conflict("\"" + target.config.name +
                          "\" is the very token that the key is on: nothing was changed"));
   }

@@ -7,6 +7,7 @@
 #include "cli/arriving_key.h"
 #include "cli/key_choice.h"
 #include "cli/token_access.h"
+#include "cli/token_identity.h"
 
 namespace keybroker::cli {
 
@@ -17,7 +18,7 @@ using Fingerprint = std::array<uint8_t, 32>;  // SHA-256 of a SubjectPublicKeyIn
 
 // LookAtSource finds the key, refuses one that is not exportable, and probes by which ways (of
 // wrapping it under a content key, and that by RSA-OAEP) the token can send it. Fields: key,
-// certificate (hex), ways, token (whose it is).
+// certificate (hex), ways, token (IdentityJson).
 Result<Json> LookAtSource(LoggedIn& source, const policy::CurrentKeys& current,
                           const KeyWish& wish);
 
@@ -28,8 +29,8 @@ Result<Json> SendKey(LoggedIn& source, const KeyWish& wish, const Json& question
 // Delivery is what the target is to know before it asks.
 struct Delivery {
   ArrivingKey key;
-  Json ways;   // of LookAtSource
-  Json token;  // of LookAtSource: the token that it must not be itself
+  Json ways;            // of LookAtSource
+  TokenIdentity token;  // the source, which the target must not be itself
   bool exportable = false;
   std::optional<Fingerprint> prepared;  // take the receiving key that PrepareTarget made
 };
