@@ -91,6 +91,11 @@ Result<KeyPair> GenerateKey(const Session& session, const Profile& profile, cons
   return GeneratePair(session, profile, spec, true);
 }
 
+Result<KeyPair> GenerateSessionKey(const Session& session, const Profile& profile,
+                                   const KeySpec& spec) {
+  return GeneratePair(session, profile, spec, false);
+}
+
 Result<KeyPair> GeneratePair(const Session& session, const Profile& profile, const KeySpec& spec,
                              bool on_token) {
   KB_TRY(CheckKeySpec(spec));

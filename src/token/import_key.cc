@@ -81,12 +81,14 @@ Result<std::vector<WrappedKey>> WrapForImport(const Secret& kek, const Secret& p
 Result<ImportedKey> ImportKey(const Session& session, std::span<const WrappedKey> forms,
                               const Secret& kek, const UnwrapSpec& spec) {
   std::vector<std::string> evidence;
-  const auto probed = ProbeWrap(session, &evidence);
+  const auto probed = ProbeUnwrap(session, &evidence);
   const Chosen chosen = Choose(probed, forms);
   ImportedKey imported;
   imported.in_the_clear = chosen.form == nullptr;
   if (forms.empty()) return Fail(Internal("there is no key to import"));
-  if (imported.in_the_clear && spec.exportable) return Fail(NoBackupPossible(evidence));
+  if (spec.exportable && ProbeWrap(session, &evidence).empty()) {
+    return Fail(NoBackupPossible(evidence));
+  }
   if (imported.in_the_clear) {
     KB_ASSIGN(imported.key, Create(session, forms.front(), kek, spec));
   } else {

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/token/host_wrap.h"
@@ -36,14 +38,11 @@ Attributes SecretTemplate() {
   return attributes;
 }
 
-// Tries says whether the mechanism does what OpenSSL does, there and back; else what it did.
-Result<std::string> Tries(const Session& session, const WrapMechanism& how, const Kek& kek,
-                          CK_OBJECT_HANDLE known, const std::vector<uint8_t>& answer) {
-  const Bytes iv = IvOf(how.algorithm);
-  KB_ASSIGN(const auto wrapped, kek.Wrap(how, iv, known));
-  if (wrapped != answer) return std::string("another algorithm");
-  Attributes back = SecretTemplate();
-  KB_ASSIGN(const CK_OBJECT_HANDLE object, kek.Unwrap(how, iv, answer, back));
+// Unwraps says whether the mechanism unwraps what OpenSSL wrapped; else what it did.
+Result<std::string> Unwraps(const Session& session, const WrapMechanism& how, const Kek& kek,
+                            const std::vector<uint8_t>& answer) {
+  const Attributes back = SecretTemplate();
+  KB_ASSIGN(const CK_OBJECT_HANDLE object, kek.Unwrap(how, IvOf(how.algorithm), answer, back));
   const auto value = session.Read(object, CKA_VALUE);
   static_cast<void>(session.Destroy(object));
   KB_TRY(value);
@@ -52,11 +51,62 @@ Result<std::string> Tries(const Session& session, const WrapMechanism& how, cons
   return same ? std::string() : std::string("unwrapped to something else");
 }
 
-std::string Line(const WrapMechanism& how, const Result<std::string>& tried) {
+// Tries says whether the mechanism does what OpenSSL does, back and, where a known key is there to
+// be wrapped, there; else what it did.
+Result<std::string> Tries(const Session& session, const WrapMechanism& how, const Kek& kek,
+                          std::optional<CK_OBJECT_HANDLE> known,
+                          const std::vector<uint8_t>& answer) {
+  if (known) {
+    KB_ASSIGN(const auto wrapped, kek.Wrap(how, IvOf(how.algorithm), *known));
+    if (wrapped != answer) return std::string("another algorithm");
+  }
+  return Unwraps(session, how, kek, answer);
+}
+
+std::string Line(const WrapMechanism& how, const Result<std::string>& tried, const char* good) {
   const std::string what = std::string(WrapAlgorithmName(how.algorithm)) + " by " +
                            cryptoki::MechanismName(how.type) + ": ";
   if (!tried) return what + tried.error().detail;
-  return what + (tried->empty() ? "known answer, there and back" : *tried);
+  return what + (tried->empty() ? good : *tried);
+}
+
+enum class Directions { kBoth, kUnwrap };
+
+// KnownAnswers is both probes. What kept it from trying anything is the error.
+Result<std::vector<WrapMechanism>> KnownAnswers(const Session& session, Directions directions,
+                                                std::vector<std::string>* lines) {
+  std::array<uint8_t, kKekSize> known_kek{};
+  for (size_t i = 0; i < known_kek.size(); ++i) known_kek[i] = static_cast<uint8_t>(i);
+  KB_ASSIGN(const Secret secret, Secret::CopyFrom(Bytes(known_kek)));
+  KB_ASSIGN(const Secret value, Secret::CopyFrom(Bytes(kKnownKey)));
+  KB_ASSIGN(const Kek kek, Kek::Create(session, secret));
+  std::optional<CK_OBJECT_HANDLE> known;
+  if (directions == Directions::kBoth) {
+    KB_ASSIGN(known, session.CreateSecret(SecretTemplate(), value));
+  }
+  std::vector<WrapMechanism> found;
+  for (const WrapMechanism& how : kCandidates) {
+    const auto answer = HostWrap(how.algorithm, secret, IvOf(how.algorithm), kKnownKey);
+    const auto tried = answer ? Tries(session, how, kek, known, *answer)
+                              : Result<std::string>(Fail(answer.error()));
+    lines->push_back(
+        Line(how, tried, known ? "known answer, there and back" : "a known key, unwrapped"));
+    const bool have = std::any_of(found.begin(), found.end(), [&](const WrapMechanism& other) {
+      return other.algorithm == how.algorithm;
+    });
+    if (tried && tried->empty() && !have) found.push_back(how);
+  }
+  if (known) static_cast<void>(session.Destroy(*known));
+  return found;
+}
+
+std::vector<WrapMechanism> FoundBy(const Session& session, Directions directions,
+                                   std::vector<std::string>* evidence) {
+  std::vector<std::string> lines;
+  auto found = KnownAnswers(session, directions, &lines);
+  if (!found) lines.push_back(found.error().detail);
+  if (evidence != nullptr) evidence->insert(evidence->end(), lines.begin(), lines.end());
+  return found ? std::move(*found) : std::vector<WrapMechanism>();
 }
 
 }  // namespace
@@ -64,37 +114,11 @@ std::string Line(const WrapMechanism& how, const Result<std::string>& tried) {
 std::span<const WrapMechanism> KnownWraps() { return kCandidates; }
 
 std::vector<WrapMechanism> ProbeWrap(const Session& session, std::vector<std::string>* evidence) {
-  std::array<uint8_t, kKekSize> known_kek{};
-  for (size_t i = 0; i < known_kek.size(); ++i) known_kek[i] = static_cast<uint8_t>(i);
-  std::vector<WrapMechanism> found;
-  const auto note = [&](std::string line) {
-    if (evidence != nullptr) evidence->push_back(std::move(line));
-  };
-  const auto secret = Secret::CopyFrom(Bytes(known_kek));
-  const auto value = Secret::CopyFrom(Bytes(kKnownKey));
-  if (!secret || !value) return found;
-  const auto kek = Kek::Create(session, *secret);
-  if (!kek) {
-    note(kek.error().detail);
-    return found;
-  }
-  const auto known = session.CreateSecret(SecretTemplate(), *value);
-  if (!known) {
-    note("a known key to wrap: " + known.error().detail);
-    return found;
-  }
-  for (const WrapMechanism& how : kCandidates) {
-    const auto answer = HostWrap(how.algorithm, *secret, IvOf(how.algorithm), kKnownKey);
-    const auto tried = answer ? Tries(session, how, *kek, *known, *answer)
-                              : Result<std::string>(Fail(answer.error()));
-    note(Line(how, tried));
-    const bool have = std::any_of(found.begin(), found.end(), [&](const WrapMechanism& other) {
-      return other.algorithm == how.algorithm;
-    });
-    if (tried && tried->empty() && !have) found.push_back(how);
-  }
-  static_cast<void>(session.Destroy(*known));
-  return found;
+  return FoundBy(session, Directions::kBoth, evidence);
+}
+
+std::vector<WrapMechanism> ProbeUnwrap(const Session& session, std::vector<std::string>* evidence) {
+  return FoundBy(session, Directions::kUnwrap, evidence);
 }
 
 }  // namespace keybroker::token

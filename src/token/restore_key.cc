@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "keybroker/base/joined.h"
 #include "keybroker/token/key_wrap.h"
 #include "token/find_wrap.h"
 #include "token/put_key.h"
@@ -24,12 +25,25 @@ Result<KeyPair> PutUnwrapped(const Session& session, const WrappedKey& wrapped,
 
 Result<KeyPair> Work(const Session& session, const WrappedKey& wrapped, const Secret& kek,
                      const UnwrapSpec& spec, bool keep) {
-  KB_ASSIGN(const WrapMechanism how, FindWrap(session, wrapped.algorithm));
+  KB_ASSIGN(const WrapMechanism how, FindUnwrap(session, wrapped.algorithm));
+  // One that no backup could be made of again would be weaker for nothing.
+  if (spec.exportable) KB_TRY(FindWrap(session, std::nullopt));
   KB_ASSIGN(const Kek on_token, Kek::Create(session, kek));
   return PutUnwrapped(session, wrapped, how, on_token, spec, keep);
 }
 
 }  // namespace
+
+Result<WrapMechanism> FindUnwrap(const Session& session, WrapAlgorithm algorithm) {
+  std::vector<std::string> evidence;
+  for (const WrapMechanism& how : ProbeUnwrap(session, &evidence)) {
+    if (how.algorithm == algorithm) return how;
+  }
+  return Fail(TokenFailed("this token does not unwrap keys by " +
+                          std::string(WrapAlgorithmName(algorithm)) + " (" + Joined(evidence) +
+                          "): restore on another token, or `keybroker backup restore --to-file` "
+                          "for its vendor's own means"));
+}
 
 Status ProveWrapped(const Session& session, const WrappedKey& wrapped, const WrapMechanism& how,
                     const Kek& kek, const KeyPair& key) {

@@ -66,6 +66,11 @@ Status CheckKeySpec(const KeySpec& spec);
 // that the token cannot make is refused before anything is made.
 Result<KeyPair> GenerateKey(const Session& session, const Profile& profile, const KeySpec& spec);
 
+// GenerateSessionKey is GenerateKey as objects of the session: no storage of the token holds the
+// key, and the token forgets it when the session closes.
+Result<KeyPair> GenerateSessionKey(const Session& session, const Profile& profile,
+                                   const KeySpec& spec);
+
 // SubjectKeyId is that SHA-1, 20 bytes, of a DER SubjectPublicKeyInfo.
 Result<std::vector<uint8_t>> SubjectKeyId(Bytes spki);
 

@@ -40,6 +40,11 @@ struct WrapMechanism {
 std::vector<WrapMechanism> ProbeWrap(const Session& session,
                                      std::vector<std::string>* evidence = nullptr);
 
+// ProbeUnwrap is the same of the way back alone, which is all that a restore takes: a token may
+// let keys in and none out.
+std::vector<WrapMechanism> ProbeUnwrap(const Session& session,
+                                       std::vector<std::string>* evidence = nullptr);
+
 // Kek is an AES-256 key-encryption key as an object of the session: it can wrap and unwrap, never
 // encrypt or decrypt (PKCS#11 attack of Clulow, 2003), and is destroyed with this object; a crash
 // leaves nothing on the token. The session must outlive it. Move-only.

@@ -106,10 +106,16 @@ class FaultyToken : public test::SoftHsmToken {
   }
 };
 
-// Every C_WrapKey fails (CKR_FUNCTION_NOT_SUPPORTED), so that no mechanism is found.
+// Keys come in and none goes out: every C_WrapKey fails (CKR_FUNCTION_NOT_SUPPORTED).
+class ImportOnlyToken : public FaultyToken {
+ public:
+  ImportOnlyToken() : FaultyToken("C_WrapKey 0 1000 84\n") {}
+};
+
+// C_UnwrapKey fails too, so that no mechanism is found.
 class WraplessToken : public FaultyToken {
  public:
-  WraplessToken() : FaultyToken("C_WrapKey 0 1000 84\n") {}
+  WraplessToken() : FaultyToken("C_WrapKey 0 1000 84\nC_UnwrapKey 0 1000 84\n") {}
 };
 
 // opencryptoki's CKR_ATTRIBUTE_READ_ONLY, for a template with CKA_EXTRACTABLE and for one without;
@@ -132,6 +138,36 @@ TEST(Kek, UnwrapsForATokenThatWillNotBeToldWhatIsExtractable) {
     const WrapMechanism how{WrapAlgorithm::kAesKeyWrapPad, CKM_AES_KEY_WRAP_PAD};
     EXPECT_EQ(on_token.Unwrap(how, {}, forms.front().bytes, object).has_value(), works) << plan;
   }
+}
+
+TEST(ImportOnly, UnwrapsAndRestoresButTakesNothingThatIsExportable) {
+  const ImportOnlyToken soft;
+  const Token token = soft.LogIn();
+  const Session session = *token.OpenSession(true);
+  EXPECT_THAT(ProbeWrap(session), testing::IsEmpty());
+  std::vector<std::string> evidence;
+  const auto found = ProbeUnwrap(session, &evidence);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].algorithm, WrapAlgorithm::kAesKeyWrapPad);
+  EXPECT_THAT(evidence, testing::Contains(HasSubstr("a known key, unwrapped")));
+  const Secret kek = TestKek();
+  const Made made = Make(KeyType::kEc, 256);
+  const auto forms = *WrapForImport(kek, made.pkcs8);
+  UnwrapSpec spec = SpecOf(made);
+  spec.exportable = true;
+  EXPECT_FALSE(ImportKey(session, forms, kek, spec));
+  EXPECT_FALSE(RestoreKey(session, forms.front(), kek, spec));
+  EXPECT_EQ(Objects(session, CKO_PRIVATE_KEY), 0U);
+  spec.exportable = false;
+  EXPECT_TRUE(TryUnwrap(session, forms.front(), kek, spec));
+  const auto imported = ImportKey(session, forms, kek, spec);
+  ASSERT_TRUE(imported) << imported.error().detail;
+  EXPECT_FALSE(imported->in_the_clear);
+  ASSERT_TRUE(DeleteKey(session, imported->key));
+  const auto restored = RestoreKey(session, forms.front(), kek, spec);
+  ASSERT_TRUE(restored) << restored.error().detail;
+  EXPECT_FALSE(restored->extractable);
+  EXPECT_EQ(Objects(session, CKO_SECRET_KEY), 0U);
 }
 
 TEST(ImportKeyWithoutWrap, CreatesTheObjectAndSaysThatItWasInTheClear) {

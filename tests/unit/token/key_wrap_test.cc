@@ -57,6 +57,24 @@ TEST_P(KeyWrapOn, IsFoundByAKnownAnswerAndNotByANumber) {
   EXPECT_EQ(Objects(CKO_SECRET_KEY), 0U);
 }
 
+TEST_P(KeyWrapOn, UnwrapsByWhatItWrapsBy) {
+  std::vector<WrapAlgorithm> algorithms;
+  for (const auto& how : ProbeUnwrap(session_)) algorithms.push_back(how.algorithm);
+  EXPECT_EQ(algorithms, Algorithms());
+  EXPECT_EQ(Objects(CKO_SECRET_KEY), 0U);
+}
+
+TEST_P(KeyWrapOn, MakesAKeyForASessionThatIsBackedUpAndForgotten) {
+  {
+    const Session session = *token_.OpenSession(false);
+    const auto key = GenerateSessionKey(session, Profile{}, {KeyType::kEc, 256, "a.test", true});
+    ASSERT_TRUE(key) << key.error().detail;
+    EXPECT_EQ(key->id, *SubjectKeyId(key->spki));
+    EXPECT_TRUE(WrapPrivateKey(session, *key, Kek32('k'), std::nullopt));
+  }
+  for (const auto each : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) EXPECT_EQ(Objects(each), 0U);
+}
+
 TEST_P(KeyWrapOn, RestoresEveryKindOfKeyThatWasDeleted) {
   for (const auto& [type, bits] : {std::pair{KeyType::kRsa, 2048U},
                                    {KeyType::kEc, 256U},

@@ -288,7 +288,7 @@ TEST_F(ImportCommand, IsInTheOperatorsAuditChainWithoutItsPassword) {
 
 TEST_F(ImportCommand, LeavesTheTokenAsItWasWhereItDoesNotTakeTheKey) {
   MakeKey("P-256");
-  Write("token/plan", "C_UnwrapKey 1 100 48\n", 0666);  // CKR_DEVICE_ERROR, but for the probe
+  Write("token/plan", "C_UnwrapKey 3 100 48\n", 0666);  // CKR_DEVICE_ERROR, but for the probe
   GiveToTokenUser("token/plan");
   std::string toml = Read("etc/tokens.d/main.toml");
   toml.replace(toml.find(KB_SOFTHSM), std::string(KB_SOFTHSM).size(),
