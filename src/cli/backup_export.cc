@@ -7,18 +7,16 @@
 #include "cli/backup_commands.h"
 #include "cli/backup_export_cms.h"
 #include "cli/backup_export_job.h"
+#include "cli/backup_export_way.h"
 #include "cli/backup_input.h"
 #include "cli/backup_password.h"
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/in_parallel.h"
 #include "cli/interruption.h"
-#include "cli/layout.h"
 #include "cli/progress_line.h"
 #include "keybroker/backup/cms.h"
-#include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
-#include "keybroker/base/printable.h"
 
 namespace keybroker::cli {
 namespace {
@@ -37,46 +35,6 @@ struct ExportOptions {
   bool generate = false;
 };
 
-// ExportWay is what the files of one command are made with.
-struct ExportWay {
-  backup::FileFormat format = backup::FileFormat::kPkcs12;
-  std::optional<token::WrapAlgorithm> algorithm;  // none: the first that the token can
-  Secret password;                                // kPkcs12
-  std::vector<RecoveryCertificate> recipients;    // kCms
-  std::string host_because;  // why content keys were made on the host; empty: they were not
-};
-
-Result<std::optional<token::WrapAlgorithm>> ParseEncryption(const std::string& text) {
-  if (text.empty()) return std::optional<token::WrapAlgorithm>();
-  if (text == "key-wrap") return std::optional(token::WrapAlgorithm::kAesKeyWrapPad);
-  if (text == "cbc") return std::optional(token::WrapAlgorithm::kAesCbcPad);
-  return Fail(WrongUsage("\"" + text + "\" is not an encryption: key-wrap or cbc"));
-}
-
-// ChooseFormat takes what is asked for, else the first that the administrator allows.
-Result<backup::FileFormat> ChooseFormat(const config::Settings& settings, const std::string& text) {
-  const auto& allowed = settings.backup_formats;
-  const std::string format = text.empty() ? allowed.front() : text;
-  if (format != "pkcs12" && format != "cms") {
-    return Fail(WrongUsage("\"" + format + "\" is not a format: pkcs12 or cms"));
-  }
-  if (std::find(allowed.begin(), allowed.end(), format) == allowed.end()) {
-    return Fail(Denied("the administrator does not allow backups of the format " + format +
-                       ": formats in [backup] of " + settings.file.string() + " would"));
-  }
-  return format == "cms" ? backup::FileFormat::kCms : backup::FileFormat::kPkcs12;
-}
-
-// PathOf names a file after what is in it, so that no backup takes the place of another.
-std::filesystem::path PathOf(const std::filesystem::path& directory,
-                             const backup::Manifest& manifest, backup::FileFormat format) {
-  std::string stem = ReferenceFileName(manifest.name, manifest.type);
-  stem.erase(stem.rfind(".pem"));
-  return directory /
-         (stem + "." + Hex(manifest.id).substr(0, 8) + "." + std::to_string(manifest.sequence) +
-          (format == backup::FileFormat::kCms ? ".cms" : ".p12"));
-}
-
 Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const std::string& output,
                                     backup::FileFormat format) {
   const auto target = std::filesystem::absolute(output).lexically_normal();
@@ -92,7 +50,7 @@ Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const s
   for (BackupSubject& subject : subjects) {
     ExportJob job;
     if (directory) job.directory = target;
-    job.path = directory ? PathOf(target, subject.manifest, format) : target;
+    job.path = directory ? BackupPathIn(target, subject.manifest, format) : target;
     if (std::filesystem::exists(job.path, none)) {
       return Fail(Conflict(job.path.string() + " exists: no backup is ever overwritten. Nothing "
                                                "was made"));
@@ -125,30 +83,8 @@ Result<Json> WrapAll(const TokenAccess& access, const ExportBatch& batch,
 
 // Derive makes each job its KDF and KEK.
 void Derive(const ExportBatch& batch, const Secret& password, uint32_t iterations) {
-  InParallel(batch.size(), [&](size_t i) {
-    ExportJob& job = *batch[i];
-    auto kdf = backup::NewKdf(iterations);
-    auto kek = kdf ? backup::DeriveKek(password, *kdf) : Result<Secret>(Fail(kdf.error()));
-    if (!kek) {
-      job.done = Fail(kek.error());
-      return;
-    }
-    job.backup.kdf = std::move(*kdf);
-    job.backup.mac_iterations = 2 * iterations;
-    job.kek = std::move(*kek);
-  });
-}
-
-// ReadBack proves what is on the disk, not what was meant to be.
-Status ReadBack(const ExportJob& job, const ExportWay& way) {
-  KB_ASSIGN(const auto bytes, ReadFile(job.path, backup::kMaxFile));
-  const auto opened = way.format == backup::FileFormat::kCms
-                          ? backup::ReadBackup(bytes)
-                          : backup::OpenBackup(bytes, way.password);
-  if (opened && bytes == *job.bytes && opened->manifest == job.backup.manifest) return {};
-  return Fail(Internal(job.path.string() + " was written, but reads back otherwise" +
-                       (opened ? std::string() : ": " + opened.error().detail) +
-                       ". Is the disk sound? It does not count as a backup"));
+  InParallel(batch.size(),
+             [&](size_t i) { batch[i]->done = DeriveJobKek(password, iterations, batch[i]); });
 }
 
 // WriteAll begins no further file once the command is asked to end; those begun become whole.
@@ -158,12 +94,7 @@ void WriteAll(const ExportBatch& batch, const ExportWay& way, ProgressLine& prog
     if (Interruption::Asked()) return;
     job.begun = true;
     if (!job.done) return;
-    job.bytes = way.format == backup::FileFormat::kCms
-                    ? backup::FormatCms(job.backup)
-                    : backup::FormatBackup(job.backup, way.password);
-    job.done = job.bytes ? WriteFileAtomically(job.path, *job.bytes, 0600, Overwrite::kRefuse)
-                         : Status(Fail(job.bytes.error()));
-    if (job.done) job.done = ReadBack(job, way);
+    job.done = WriteJob(way.password, &job);
     progress.OneMore();
   });
 }
@@ -202,18 +133,7 @@ Status WrapUnderPassword(const config::Settings& settings, const TokenAccess& ac
   if (!wrapped.is_array() || wrapped.size() != batch.size()) {
     return Fail(Internal("the token's process gave an answer that does not fit"));
   }
-  for (size_t i = 0; i < batch.size(); ++i) {
-    ExportJob& job = *batch[i];
-    job.kek = Secret();
-    job.backup.manifest = job.subject.manifest;
-    job.backup.chain = job.subject.chain;
-    auto key = UnpackWrapped(wrapped[i]);
-    if (key) {
-      job.backup.key = std::move(*key);
-    } else {
-      job.done = Fail(key.error());
-    }
-  }
+  for (size_t i = 0; i < batch.size(); ++i) batch[i]->done = TakeWrapped(wrapped[i], batch[i]);
   return {};
 }
 
@@ -222,7 +142,7 @@ Status Renumber(const config::Settings& settings, ExportJob& job, backup::FileFo
   backup::Manifest& manifest = job.subject.manifest;
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, Hex(manifest.id)));
   manifest.sequence = record.NextNumber();
-  if (!job.directory.empty()) job.path = PathOf(job.directory, manifest, format);
+  if (!job.directory.empty()) job.path = BackupPathIn(job.directory, manifest, format);
   return {};
 }
 
@@ -265,19 +185,6 @@ void Report(const ExportJob& job, Answer& answer) {
   answer.json["backups"].push_back(json);
 }
 
-// WarnOfDirectory: who may write there can put another file in the place of a backup, or none.
-void WarnOfDirectory(const std::vector<ExportJob>& jobs, Answer& answer) {
-  if (jobs.empty()) return;
-  const auto directory = jobs.front().path.parent_path();
-  std::error_code none;
-  const auto mode = std::filesystem::status(directory, none).permissions();
-  using std::filesystem::perms;
-  if (none || (mode & (perms::group_write | perms::others_write)) == perms::none) return;
-  answer.notes.push_back(EscapeUnprintable(directory.string()) +
-                         " is writable for others, who can exchange or remove what is in it: "
-                         "chmod go-w, or move the backups");
-}
-
 // ReportNotBegun says how far the command came that was asked to end.
 void ReportNotBegun(const std::vector<ExportJob>& jobs, Answer& answer) {
   answer.json["interrupted"] = false;
@@ -315,7 +222,11 @@ Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std:
     if (job.begun) Report(job, answer);
   }
   ReportNotBegun(jobs, answer);
-  WarnOfDirectory(jobs, answer);
+  if (!jobs.empty()) {
+    for (std::string& note : DirectoryNotes(jobs.front().path)) {
+      answer.notes.push_back(std::move(note));
+    }
+  }
   NotesOnWay(way, answer);
   for (const std::string& key : left_out) {
     answer.notes.push_back(key + " is not exportable, so it has no backup");

@@ -2,9 +2,65 @@
 
 #include <algorithm>
 
+#include "cli/layout.h"
+#include "keybroker/backup/cms.h"
+#include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 
 namespace keybroker::cli {
+namespace {
+
+// ReadBack proves what is on the disk, not what was meant to be.
+Status ReadBack(const Secret& password, const ExportJob& job) {
+  KB_ASSIGN(const auto bytes, ReadFile(job.path, backup::kMaxFile));
+  const auto opened = job.backup.format == backup::FileFormat::kCms
+                          ? backup::ReadBackup(bytes)
+                          : backup::OpenBackup(bytes, password);
+  if (opened && bytes == *job.bytes && opened->manifest == job.backup.manifest) return {};
+  return Fail(Internal(job.path.string() + " was written, but reads back otherwise" +
+                       (opened ? std::string() : ": " + opened.error().detail) +
+                       ". Is the disk sound? It does not count as a backup"));
+}
+
+}  // namespace
+
+std::filesystem::path BackupPathIn(const std::filesystem::path& directory,
+                                   const backup::Manifest& manifest, backup::FileFormat format) {
+  std::string stem = ReferenceFileName(manifest.name, manifest.type);
+  stem.erase(stem.rfind(".pem"));
+  return directory /
+         (stem + "." + Hex(manifest.id).substr(0, 8) + "." + std::to_string(manifest.sequence) +
+          (format == backup::FileFormat::kCms ? ".cms" : ".p12"));
+}
+
+Status DeriveJobKek(const Secret& password, uint32_t iterations, ExportJob* job) {
+  KB_ASSIGN(job->backup.kdf, backup::NewKdf(iterations));
+  job->backup.mac_iterations = 2 * iterations;
+  KB_ASSIGN(job->kek, backup::DeriveKek(password, job->backup.kdf));
+  return {};
+}
+
+Status WriteJob(const Secret& password, ExportJob* job) {
+  job->bytes = job->backup.format == backup::FileFormat::kCms
+                   ? backup::FormatCms(job->backup)
+                   : backup::FormatBackup(job->backup, password);
+  if (!job->bytes) return Fail(job->bytes.error());
+  KB_TRY(WriteFileAtomically(job->path, *job->bytes, 0600, Overwrite::kRefuse));
+  job->written = true;
+  return ReadBack(password, *job);
+}
+
+std::vector<std::string> DirectoryNotes(const std::filesystem::path& file) {
+  const auto directory = file.parent_path();
+  std::error_code none;
+  const auto mode = std::filesystem::status(directory, none).permissions();
+  using std::filesystem::perms;
+  if (none || (mode & (perms::group_write | perms::others_write)) == perms::none) return {};
+  return {EscapeUnprintable(directory.string()) +
+          " is writable for others, who can exchange or remove what is in it: chmod go-w, or move "
+          "the backups"};
+}
 
 Result<const token::KeyPair*> KeyOfJob(const token::KeyList& keys, const ExportJob& job) {
   const auto& manifest = job.subject.manifest;
@@ -29,6 +85,14 @@ Result<token::WrappedKey> UnpackWrapped(const Json& json) {
   KB_ASSIGN(wrapped.iv, ParseHex(GetText(json, "iv")));
   KB_ASSIGN(wrapped.bytes, ParseHex(GetText(json, "bytes")));
   return wrapped;
+}
+
+Status TakeWrapped(const Json& json, ExportJob* job) {
+  job->kek = Secret();
+  job->backup.manifest = job->subject.manifest;
+  job->backup.chain = job->subject.chain;
+  KB_ASSIGN(job->backup.key, UnpackWrapped(json));
+  return {};
 }
 
 }  // namespace keybroker::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -20,11 +21,28 @@ struct ExportJob {
   backup::Backup backup;
   Secret kek;  // kPkcs12
   Result<std::string> bytes = std::string();
+  bool written = false;  // the file of that path is this job's
   Status done;
   bool begun = false;  // its file was to be written: it has a place in record and answer
 };
 
 using ExportBatch = std::vector<ExportJob*>;
+
+// BackupPathIn names a file in directory after what is in it, so that no backup takes the place of
+// another.
+std::filesystem::path BackupPathIn(const std::filesystem::path& directory,
+                                   const backup::Manifest& manifest, backup::FileFormat format);
+
+// DeriveJobKek makes the job its KDF, and by it the KEK.
+Status DeriveJobKek(const Secret& password, uint32_t iterations, ExportJob* job);
+
+// WriteJob writes the file of job.backup, never over another one, and reads it back from the disk:
+// it opens, by password unless it is a CMS file, and is what it was meant to be.
+Status WriteJob(const Secret& password, ExportJob* job);
+
+// DirectoryNotes warns where others may write beside the file: they can put another one in the
+// place of a backup, or none.
+std::vector<std::string> DirectoryNotes(const std::filesystem::path& file);
 
 // KeyOfJob finds the job's key on the token, in the token's process.
 Result<const token::KeyPair*> KeyOfJob(const token::KeyList& keys, const ExportJob& job);
@@ -33,5 +51,8 @@ Result<const token::KeyPair*> KeyOfJob(const token::KeyList& keys, const ExportJ
 // wrapped is an object {"error": …}.
 Json WrappedJson(const token::WrappedKey& wrapped);
 Result<token::WrappedKey> UnpackWrapped(const Json& json);
+
+// TakeWrapped makes job.backup whole with what came out so, and forgets the KEK.
+Status TakeWrapped(const Json& json, ExportJob* job);
 
 }  // namespace keybroker::cli

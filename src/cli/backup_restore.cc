@@ -10,6 +10,7 @@
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/listener_file.h"
+#include "cli/restore_on_token.h"
 #include "cli/restore_to_file.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
@@ -37,20 +38,6 @@ Status CheckAllowed(const config::Settings& settings, const RestoreOptions& opti
 }
 
 constexpr ArrivalWords kWords{"restored", "backup"};
-
-ArrivingKey Arriving(const Backup& backup) {
-  const auto& manifest = backup.manifest;
-  return {manifest.name, manifest.type, manifest.id, manifest.spki, backup.chain};
-}
-
-Result<Json> RestoreOnToken(LoggedIn& token, const Backup& backup, bool exportable) {
-  const auto& manifest = backup.manifest;
-  const token::UnwrapSpec spec{manifest.name, manifest.type, manifest.spki, exportable,
-                               token.profile.allowed_mechanisms};
-  return ArriveOnToken(token, Arriving(backup), [&](LoggedIn& to) {
-    return token::RestoreKey(to.session, backup.key, to.secrets[0], spec);
-  });
-}
 
 // BindingsReport compares: what the manifest says grants nothing here.
 void BindingsReport(const config::Settings& settings, const backup::Manifest& manifest,
@@ -87,7 +74,7 @@ void WarnOfNewer(const config::Settings& settings, const backup::Manifest& manif
 Result<Answer> Finish(const config::Settings& settings, Change& change, const BackupInput& input,
                       const Backup& backup, const Json& outcome, const std::string& token) {
   const auto& manifest = backup.manifest;
-  const ArrivingKey arriving = Arriving(backup);
+  const ArrivingKey arriving = ArrivingOf(backup);
   Answer answer = MakeAnswer(ArrivalText(outcome, arriving, token, kWords),
                              {{"file", input.path},
                               {"sha256", input.sha256},

@@ -53,20 +53,12 @@ Result<std::vector<const token::KeyPair*>> Chosen(const token::KeyList& keys,
   return chosen;
 }
 
-Json TokenJson(const token::TokenInfo& info) {
-  return {{"label", info.label},
-          {"manufacturer", info.manufacturer},
-          {"model", info.model},
-          {"serial", info.serial},
-          {"firmware", info.firmware}};
-}
-
 // LookAt describes the chosen keys, in the token's own process.
 Result<Json> LookAt(LoggedIn& token, const policy::CurrentKeys& current,
                     const SubjectChoice& choice) {
   KB_ASSIGN(const auto keys, token::ListKeys(token.session));
   KB_ASSIGN(const auto chosen, Chosen(keys, current, choice));
-  Json json{{"token", TokenJson(token.token.info())},
+  Json json{{"token", TokenInfoJson(token.token.info())},
             {"keys", Json::array()},
             {"left_out", Json::array()}};
   for (const token::KeyPair* key : chosen) {
@@ -110,8 +102,18 @@ Result<std::vector<backup::ManifestBinding>> BindingsOf(const config::Settings& 
   return bindings;
 }
 
-Result<BackupSubject> Subject(const config::Settings& settings, const Json& key,
-                              const Json& token) {
+}  // namespace
+
+Json TokenInfoJson(const token::TokenInfo& info) {
+  return {{"label", info.label},
+          {"manufacturer", info.manufacturer},
+          {"model", info.model},
+          {"serial", info.serial},
+          {"firmware", info.firmware}};
+}
+
+Result<BackupSubject> SubjectOf(const config::Settings& settings, const Json& key,
+                                const Json& token) {
   const auto type = cryptoki::ParseKeyType(GetText(key, "type"));
   auto id = ParseHex(GetText(key, "id"));
   auto spki = ParseHex(GetText(key, "spki"));
@@ -138,8 +140,6 @@ Result<BackupSubject> Subject(const config::Settings& settings, const Json& key,
   return subject;
 }
 
-}  // namespace
-
 Result<std::vector<BackupSubject>> BackupSubjects(const config::Settings& settings,
                                                   const TokenAccess& access,
                                                   const SubjectChoice& choice,
@@ -152,7 +152,7 @@ Result<std::vector<BackupSubject>> BackupSubjects(const config::Settings& settin
   }
   std::vector<BackupSubject> subjects;
   for (const Json& key : json["keys"]) {
-    KB_ASSIGN(auto subject, Subject(settings, key, json["token"]));
+    KB_ASSIGN(auto subject, SubjectOf(settings, key, json["token"]));
     subjects.push_back(std::move(subject));
   }
   return subjects;

@@ -17,6 +17,14 @@ struct BackupSubject {
   std::vector<credential::Certificate> chain;
 };
 
+// TokenInfoJson is what a manifest says of a token, out of its process.
+Json TokenInfoJson(const token::TokenInfo& info);
+
+// SubjectOf makes the subject of a key: KeyJson, with the certificate's "der" in hex if it has one,
+// and the TokenInfoJson of the token that has it.
+Result<BackupSubject> SubjectOf(const config::Settings& settings, const Json& key,
+                                const Json& token);
+
 // SubjectChoice is which keys are meant: names (of type, when given), or every exportable one.
 struct SubjectChoice {
   std::vector<std::string> names;

@@ -1,13 +1,16 @@
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "cli/backup_record.h"
 #include "cli/change.h"
+#include "cli/key_birth.h"
 #include "cli/key_choice.h"
 #include "cli/key_commands.h"
 #include "cli/key_text.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/joined.h"
 #include "keybroker/policy/listener.h"
 #include "keybroker/token/key_wrap.h"
 
@@ -22,6 +25,7 @@ struct GenerateOptions {
   std::string curve;
   bool exportable = false;
   bool new_generation = false;
+  BirthOptions birth;
 };
 
 Result<uint32_t> CurveBits(const std::string& curve) {
@@ -71,6 +75,14 @@ Result<Json> OlderIds(const token::KeyList& keys, const token::KeySpec& spec, bo
   return ids;
 }
 
+// LetsBeMade is that question alone.
+KeysCheck LetsBeMade(const GenerateOptions& options, const token::KeySpec& spec) {
+  return [&options, &spec](const token::KeyList& keys) -> Status {
+    KB_TRY(OlderIds(keys, spec, options.new_generation));
+    return {};
+  };
+}
+
 // KeepOlderCurrent writes down which key is current before there is a second: a name with two keys
 // and no current one would be shown to no listener.
 Status KeepOlderCurrent(const config::Settings& settings, const token::KeySpec& spec,
@@ -104,12 +116,13 @@ Error MadeButNotCurrent(const token::KeySpec& spec, const std::string& id, Error
 Status CheckWraps(const LoggedIn& token) {
   std::vector<std::string> evidence;
   if (!token::ProbeWrap(token.session, &evidence).empty()) return {};
-  std::string text;
-  for (const std::string& line : evidence) text += (text.empty() ? "" : "; ") + line;
-  return Fail(TokenFailed("the token \"" + token.config.name +
-                          "\" wraps keys in no way that keybroker knows (" + text +
-                          "), so no backup could be made. Leave --exportable out, and back the "
-                          "token up by its vendor's own means"));
+  const bool lets_in = !token::ProbeUnwrap(token.session).empty();
+  return Fail(TokenFailed(
+      "the token \"" + token.config.name + "\" wraps keys in no way that keybroker knows (" +
+      Joined(evidence) + "), so no backup could be made. Leave --exportable out, and " +
+      (lets_in ? "say --backup-at-birth FILE: the token lets keys in, so that one can be made with "
+                 "its backup outside it"
+               : "back the token up by its vendor's own means")));
 }
 
 Result<Json> Generate(const TokenAccess& access, const GenerateOptions& options,
@@ -121,6 +134,37 @@ Result<Json> Generate(const TokenAccess& access, const GenerateOptions& options,
     KB_ASSIGN(const auto key, token::GenerateKey(token.session, token.profile, spec));
     return KeyJson(key, false);
   });
+}
+
+// Made is a key that is on the token, and what there is to say of its birth.
+struct Made {
+  Json key;
+  std::optional<Born> born;  // with --backup-at-birth
+};
+
+// Make makes the key on the token, or outside it with its backup.
+Result<Made> Make(Change& change, const TokenAccess& access, const GenerateOptions& options,
+                  const token::KeySpec& spec, const std::optional<Birth>& birth) {
+  Made made;
+  if (!birth) {
+    KB_ASSIGN(made.key, Generate(access, options, spec));
+    return made;
+  }
+  KB_ASSIGN(made.born, MakeBorn(change, access, spec, *birth, LetsBeMade(options, spec)));
+  made.key = made.born->key;
+  return made;
+}
+
+// TellOfBirth adds what became of the backup to the answer, and to the record.
+void TellOfBirth(const Born& born, const std::string& token, Answer& answer, ChangeRecord& record) {
+  const std::string file = GetText(born.backup, "file");
+  record.detail += ", out of the backup at birth, file " + file + ", sha256 " +
+                   GetText(born.backup, "sha256") + "; " + ExposureText(born.exposure);
+  answer.text = BornText(born, token) + answer.text +
+                "\nthen: copy the backup off this host, and keybroker drill " + file;
+  answer.json["backup"] = born.backup;
+  answer.json["exposure"] = born.exposure;
+  answer.notes.insert(answer.notes.end(), born.notes.begin(), born.notes.end());
 }
 
 // RecordExportable begins the key's backup record, so that doctor asks for one.
@@ -135,7 +179,12 @@ Status RecordExportable(const config::Settings& settings, const Json& key) {
 Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& options) {
   KB_ASSIGN(const auto spec, Spec(options));
   KB_ASSIGN(const auto settings, invocation.Settings());
+  KB_TRY(CheckBirthUse(options.birth, options.exportable));
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  std::optional<Birth> birth;
+  if (options.birth.Wanted()) {
+    KB_ASSIGN(birth, PrepareBirth(settings, access, options.birth, LetsBeMade(options, spec)));
+  }
   KB_ASSIGN(Change change, Change::Begin(settings));
   ChangeRecord record{"key-generate", options.name, "", "token " + access.config().name};
   if (options.new_generation) {
@@ -145,13 +194,16 @@ Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& 
     }));
     KB_TRY(KeepOlderCurrent(settings, spec, older));
   }
-  KB_ASSIGN(Json key, Recorded(change, record, [&] { return Generate(access, options, spec); }));
+  KB_ASSIGN(Made made,
+            Recorded(change, record, [&] { return Make(change, access, options, spec, birth); }));
+  Json& key = made.key;
   record.key_id = GetText(key, "id");
   const Result<bool> is_current =
       Recorded(change, record, [&] { return MakeCurrent(settings, spec, record.key_id); });
   if (!is_current) return Fail(MadeButNotCurrent(spec, record.key_id, is_current.error()));
   if (*is_current) key["current"] = true;
   Answer answer = MakeAnswer(GeneratedText(key, access.config().name), {{"key", key}});
+  if (made.born) TellOfBirth(*made.born, access.config().name, answer, record);
   // The key is made: a record that cannot be begun is told, and is no failure of it.
   const Status begun = spec.exportable ? RecordExportable(settings, key) : Status();
   if (!begun) answer.notes.push_back("doctor will not ask for its backup: " + begun.error().detail);
@@ -163,7 +215,9 @@ Result<Answer> KeyGenerate(const Invocation& invocation, const GenerateOptions& 
 
 void AddKeyGenerate(const Command& noun) {
   auto options = std::make_shared<GenerateOptions>();
-  const Command verb = noun.Verb("generate", "make a key pair on the token; it never leaves it",
+  const Command verb = noun.Verb("generate",
+                                 "make a key pair on the token; it never leaves it, but wrapped "
+                                 "for a backup where that is asked for now",
                                  "keybroker key generate mail.example.test --type rsa --bits 3072");
   verb.Argument("NAME", options->name, "key name: an FQDN in A-labels, or a wildcard")
       .Option("--type", options->type, "rsa or ec (default ec)")
@@ -173,6 +227,7 @@ void AddKeyGenerate(const Command& noun) {
             "let it be wrapped for a backup; cannot be decided later")
       .Flag("--new-generation", options->new_generation,
             "make a further key of a name and type that has one; the older stays current");
+  AddBirthOptions(verb, options->birth);
   AddTokenOptions(verb, options->token);
   verb.Does([options](const Invocation& i) { return KeyGenerate(i, *options); });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "keybroker/base/joined.h"
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/token/key_wrap.h"
 #include "token/generate_pair.h"
@@ -137,9 +138,10 @@ void Prober::MeasureWrap() {
     profile().wrap.emplace_back(WrapAlgorithmName(how.algorithm));
     names += (names.empty() ? "" : ", ") + profile().wrap.back();
   }
-  std::string evidence;
-  for (const std::string& line : lines) evidence += (evidence.empty() ? "" : "; ") + line;
-  Note("wrap", names.empty() ? "none" : names, evidence);
+  if (names.empty() && !ProbeUnwrap(session_, &lines).empty()) {
+    names = "none, but lets keys in: key generate --backup-at-birth";
+  }
+  Note("wrap", names.empty() ? "none" : names, Joined(lines));
 }
 
 }  // namespace

@@ -7,13 +7,17 @@ namespace keybroker::cli::test {
 
 using keybroker::test::Arguments;
 
-void BackupHost::SetUp() {
+void SafeHost::SetUp() {
   Host::SetUp();
   InitToken();
-  MakeCa();
   std::filesystem::create_directory(File("safe"));
   Write("password", std::string(kBackupPassword) + "\n", 0600);
   Write("wrong", "another horse battery staple\n", 0600);
+}
+
+void BackupHost::SetUp() {
+  SafeHost::SetUp();
+  MakeCa();
   Key(kName, "rsa");
   Key(kName, "ec");
 }
@@ -25,7 +29,7 @@ void BackupHost::Key(const std::string& name, const std::string& type) const {
   Text({"certificate", "install", name, File("k.crt"), "--type", type, "--ca", File("ca.pem")});
 }
 
-Arguments BackupHost::With(Arguments arguments, const std::string& password_file) const {
+Arguments SafeHost::With(Arguments arguments, const std::string& password_file) const {
   arguments.insert(arguments.end(), {"--password-file", File(password_file)});
   return arguments;
 }
@@ -36,7 +40,7 @@ std::string BackupHost::Export(const std::string& type) const {
   return made["backups"].empty() ? "" : made["backups"][0]["file"].get<std::string>();
 }
 
-std::vector<std::filesystem::path> BackupHost::DrillFolders() {
+std::vector<std::filesystem::path> SafeHost::DrillFolders() {
   std::vector<std::filesystem::path> folders;
   for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
     if (entry.path().filename().string().starts_with("keybroker-drill-")) {
@@ -46,7 +50,7 @@ std::vector<std::filesystem::path> BackupHost::DrillFolders() {
   return folders;
 }
 
-void BackupHost::ExpectNoDrillFolderStays() {
+void SafeHost::ExpectNoDrillFolderStays() {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   for (const auto& folder : DrillFolders()) {
     while (std::filesystem::exists(folder) && std::chrono::steady_clock::now() < end) {
@@ -56,7 +60,7 @@ void BackupHost::ExpectNoDrillFolderStays() {
   }
 }
 
-std::string BackupHost::Spki(const std::string& name, const std::string& type) const {
+std::string SafeHost::Spki(const std::string& name, const std::string& type) const {
   return Answer({"key", "show", name, "--type", type})["keys"][0]["spki"];
 }
 

@@ -38,13 +38,9 @@ class CommandAtItsEnd : public BackupHost {
 
   // Start gives the command once it writes, by the system call that the kernel says it is in.
   Process Start(const Arguments& arguments) const {
-    Arguments all = {"sh",
-                     "-c",
-                     "exec \"$@\" >" + File("answer").string(),
-                     "sh",
-                     KB_BUILD_DIR "/bin/keybroker",
-                     "--config",
-                     File("etc/keybroker.toml")};
+    const std::string program = KB_BUILD_DIR "/bin/keybroker";
+    const std::string script = "exec \"$@\" >" + File("answer").string();
+    Arguments all = {"sh", "-c", script, "sh", program, "--config", File("etc/keybroker.toml")};
     all.insert(all.end(), arguments.begin(), arguments.end());
     Process process = Process::Start(all);
     const std::string call = "/proc/" + std::to_string(process.pid()) + "/syscall";
@@ -60,9 +56,9 @@ class CommandAtItsEnd : public BackupHost {
   // Search tells what secret_search finds: "... text 0, private key 0".
   std::string Search(const Process& process, const std::string& text) const {
     Write("wanted", text + "\n", 0600);
-    return keybroker::test::RunCommand({KB_BUILD_DIR "/bin/secret_search", "--text-file",
-                                        File("wanted"), "--certificate", File("rsa.crt"),
-                                        std::to_string(process.pid())})
+    const std::string program = KB_BUILD_DIR "/bin/secret_search";
+    return keybroker::test::RunCommand({program, "--text-file", File("wanted"), "--certificate",
+                                        File("rsa.crt"), std::to_string(process.pid())})
         .out;
   }
 
@@ -86,6 +82,15 @@ TEST_F(CommandAtItsEnd, HasNeitherKeyNorPasswordAfterARestore) {
   const std::string file = Export("rsa");
   Text({"key", "delete", kName, "--type", "rsa", "--yes"});
   const Process process = Start(With({"backup", "restore", file}));
+  ExpectNothingLeft(process);
+}
+
+TEST_F(CommandAtItsEnd, HasNeitherKeyNorPasswordAfterABackupAtBirth) {
+  const std::string name = "born." + std::string(kName);
+  const Process process = Start(With(
+      {"key", "generate", name, "--type", "rsa", "--backup-at-birth", File("safe"), "--force"}));
+  Text({"request", "create", name, "-o", File("born.csr")});
+  Sign("born.csr", "DNS:" + name, "rsa.crt");
   ExpectNothingLeft(process);
 }
 

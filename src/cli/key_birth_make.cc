@@ -1,0 +1,181 @@
+#include <algorithm>
+#include <ctime>
+#include <system_error>
+#include <utility>
+
+#include "cli/backup_export_job.h"
+#include "cli/backup_input.h"
+#include "cli/backup_record.h"
+#include "cli/interruption.h"
+#include "cli/key_birth.h"
+#include "cli/key_birth_scratch.h"
+#include "cli/key_choice.h"
+#include "cli/restore_on_token.h"
+#include "keybroker/base/file.h"
+#include "keybroker/base/hex.h"
+
+namespace keybroker::cli {
+namespace {
+
+// Making is one birth while it goes on.
+struct Making {
+  Change& change;
+  const TokenAccess& access;
+  const token::KeySpec& spec;
+  const Birth& birth;
+  const KeysCheck& check;
+  ExportJob job;
+  Json exposure;
+};
+
+// Generate makes the key, and puts on record where it was.
+Result<Json> Generate(Making& making) {
+  const std::string target = "for the token " + making.access.config().name;
+  const ChangeRecord record{"key-generate-scratch", making.spec.label, "", target};
+  KB_ASSIGN(Json made, Recorded(making.change, record, [&] {
+              return GenerateOnScratch(making.change.settings(), making.spec, making.birth,
+                                       making.job.kek);
+            }));
+  making.exposure = made["exposure"];
+  KB_TRY(making.change.Record({record.action, record.key, GetText(made["key"], "id"),
+                               target + ": " + ExposureText(making.exposure)},
+                              {}));
+  return made;
+}
+
+// FillJob puts together what goes into the file: the key as it will be on its token.
+Status FillJob(Making& making, const Json& made) {
+  const config::Settings& settings = making.change.settings();
+  KB_ASSIGN(const auto current, LoadCurrent(settings));
+  Json key = made["key"];
+  key["current"] = !current.ids.contains({making.spec.label, making.spec.type});
+  KB_ASSIGN(making.job.subject, SubjectOf(settings, key, making.birth.token));
+  const auto& manifest = making.job.subject.manifest;
+  if (manifest.name != making.spec.label || manifest.type != making.spec.type) {
+    return Fail(Internal("the scratch token's process gave another key than it was asked for"));
+  }
+  std::error_code none;  // what cannot be looked at is refused when it is written
+  const auto& output = making.birth.output;
+  making.job.path = std::filesystem::is_directory(output, none)
+                        ? BackupPathIn(output, manifest, backup::FileFormat::kPkcs12)
+                        : output;
+  return TakeWrapped(made["wrapped"], &making.job);
+}
+
+// Removed takes the file away again; the text says what became of it.
+std::string Removed(const ExportJob& job) {
+  std::error_code error;
+  const bool removed = std::filesystem::remove(job.path, error);
+  if (removed && SyncDirectoryOf(job.path)) {
+    return ". The backup file was removed again: its key was nowhere else. Nothing is left";
+  }
+  return ". The backup file could not be removed: remove " + job.path.string() +
+         ", whose key is nowhere else";
+}
+
+Error With(Error error, const std::string& more) {
+  error.detail += more;
+  return error;
+}
+
+std::string FileText(const Making& making) {
+  return "token " + making.access.config().name + ", at birth, file " + making.job.path.string() +
+         ", sha256 " +
+         (making.job.written ? backup::FileSha256(*making.job.bytes) : std::string("none"));
+}
+
+Status WriteFile(Making& making) {
+  ExportJob& job = making.job;
+  const auto& manifest = job.subject.manifest;
+  const Status written = WriteJob(making.birth.password, &job);
+  const Status recorded = making.change.Record(
+      {"backup-export", manifest.name, Hex(manifest.id), FileText(making)}, written);
+  const Status& outcome = written ? recorded : written;
+  if (outcome || !job.written) return outcome;
+  return Fail(With(outcome.error(), Removed(job)));
+}
+
+// Import restores the key out of the file as it is on the disk.
+Result<Json> Import(const Making& making) {
+  KB_ASSIGN(const auto input, ReadBackupInput(making.job.path));
+  const auto backup = backup::OpenBackup(input.bytes, making.birth.password);
+  if (!backup) return Fail(Internal("the backup just written: " + backup.error().detail));
+  KB_ASSIGN(const Secret kek, backup::DeriveKek(making.birth.password, backup->kdf));
+  return making.access.Run(true, {&kek}, [&](LoggedIn& token) -> Result<Json> {
+    KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+    KB_TRY(making.check(keys));
+    return RestoreOnToken(token, *backup, false);
+  });
+}
+
+// IsThere looks whether the token has the key after all.
+Result<bool> IsThere(const Making& making) {
+  const auto& spki = making.job.subject.manifest.spki;
+  KB_ASSIGN(const Json seen, making.access.Run(false, [&](LoggedIn& token) -> Result<Json> {
+    KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+    return Json{{"there", std::any_of(keys.keys.begin(), keys.keys.end(),
+                                      [&](const auto& key) { return key.spki == spki; })}};
+  }));
+  return GetBool(seen, "there");
+}
+
+// NotBorn removes the file of a key that did not arrive; not one whose key may have.
+Error NotBorn(const Making& making, Error error) {
+  const auto there = IsThere(making);
+  if (there && !*there) return With(std::move(error), Removed(making.job));
+  const std::string path = making.job.path.string();
+  const std::string kept = ". The backup file " + path + " was kept, because ";
+  if (!there) {
+    return With(std::move(error),
+                kept + "whether the token has its key cannot be seen (" + there.error().detail +
+                    "). Once `keybroker key list` goes: `keybroker backup restore " + path +
+                    "` puts the key there, unless it is");
+  }
+  return With(std::move(error), kept + "the token has its key. `keybroker drill " + path +
+                                    "` proves it and puts it on record. To begin anew, delete "
+                                    "the key (`keybroker key delete`) and the file");
+}
+
+Born Delivered(const Making& making, const Json& outcome) {
+  const ExportJob& job = making.job;
+  const BackupInput input{job.path, *job.bytes, backup::FileSha256(*job.bytes)};
+  const SeenBackup seen{input.path, input.sha256, job.subject.manifest};
+  Born born{outcome["key"], BackupJson(input, job.backup, true), making.exposure,
+            DirectoryNotes(job.path)};
+  born.notes.push_back(
+      "the backup has no certificate, and cannot be made again with one: keep the "
+      "certificate beside it once there is one");
+  // The key is made, and its backup: a record that cannot be written is told, and no failure.
+  const Status recorded = RecordExported(making.change.settings(), seen, std::time(nullptr));
+  if (!recorded) {
+    born.notes.push_back("its backup is not on record (" + recorded.error().detail +
+                         "): `keybroker drill " + input.path + "` puts it there");
+  }
+  return born;
+}
+
+}  // namespace
+
+Result<Born> MakeBorn(Change& change, const TokenAccess& access, const token::KeySpec& spec,
+                      const Birth& birth, const KeysCheck& check) {
+  const Interruption interruption;
+  Making making{change, access, spec, birth, check, {}, {}};
+  KB_TRY(DeriveJobKek(birth.password, change.settings().backup_iterations, &making.job));
+  KB_ASSIGN(const Json made, Generate(making));
+  KB_TRY(FillJob(making, made));
+  // From the file on it goes to its end.
+  if (Interruption::Asked()) {
+    return Fail(Conflict("the command was asked to end: the key was forgotten, nothing is left"));
+  }
+  KB_TRY(WriteFile(making));
+  const auto outcome = Import(making);
+  if (outcome) return Delivered(making, *outcome);
+  const auto& manifest = making.job.subject.manifest;
+  Error error = NotBorn(making, outcome.error());
+  // The failure that counts is the import's.
+  static_cast<void>(change.Record(
+      {"backup-restore", manifest.name, Hex(manifest.id), FileText(making)}, Fail(error)));
+  return Fail(std::move(error));
+}
+
+}  // namespace keybroker::cli
