@@ -80,7 +80,7 @@ Result<Json> ProbeWays(const LoggedIn& source) {
 Result<WrapAlgorithm> Common(const LoggedIn& target, const Json& ways) {
   std::vector<std::string> evidence;
   std::vector<std::string> offered;
-  const auto own = token::ProbeWrap(target.session, &evidence);
+  const auto own = token::ProbeUnwrap(target.session, &evidence);
   for (const Json& way : ways) {
     KB_ASSIGN(const WrapAlgorithm algorithm, AlgorithmOf(way));
     offered.emplace_back(token::WrapAlgorithmName(algorithm));

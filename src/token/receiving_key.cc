@@ -146,7 +146,7 @@ std::vector<OaepHash> ReceivingKey::Hashes() const {
 
 Result<KeyPair> ReceivingKey::Receive(const RecipientWrap& sent, const UnwrapSpec& spec) const {
   if (sent.content_keys.empty()) return Fail(Malformed("no content key was sent"));
-  KB_ASSIGN(const WrapMechanism how, FindWrap(*session_, sent.key.algorithm));
+  KB_ASSIGN(const WrapMechanism how, FindUnwrap(*session_, sent.key.algorithm));
   const OaepParameters oaep(sent.hash);
   KB_ASSIGN(const Kek content_key,
             Kek::Receive(*session_, pair_.private_key, oaep.bytes(), sent.content_keys.front()));
