@@ -14,9 +14,13 @@ set(KB_SANITIZE "" CACHE STRING "Sanitizers for our own processes: address;undef
 option(KB_TESTS "Build the tests too, which need GoogleTest" ON)
 option(KB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
-option(KB_UNITY "Compile sources eight at a time: faster from nothing, slower after a change" OFF)
+set(KB_UNITY OFF CACHE STRING
+  "Compile sources eight at a time, faster from nothing and slower after a change: OFF, TESTS or ON")
 # What cannot be compiled so has helpers of one name in several sources, and says UNITY_BUILD OFF.
-set(CMAKE_UNITY_BUILD ${KB_UNITY})
+# TESTS is set where the tests begin.
+if(NOT KB_UNITY STREQUAL "TESTS")
+  set(CMAKE_UNITY_BUILD ${KB_UNITY})
+endif()
 
 find_program(KB_CCACHE ccache)
 if(KB_CCACHE)
