@@ -41,10 +41,9 @@ add_library(kb_flags INTERFACE)
 target_compile_definitions(kb_flags INTERFACE KB_VERSION="${PROJECT_VERSION}")
 target_compile_options(kb_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
   -Wold-style-cast -Werror -fstack-protector-strong -fno-omit-frame-pointer)
-if(KB_UNITY)
-  # gcc takes all but a translation unit's main file for headers, where this would be a mistake.
-  target_compile_options(kb_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
-endif()
+# gcc takes all but a translation unit's main file for headers, where this would be a mistake.
+target_compile_options(kb_flags INTERFACE
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wno-subobject-linkage>)
 # A target with KB_TEST is code that tests, not what is tested: it is compiled fast instead of well.
 set(KB_IS_TEST $<BOOL:$<TARGET_PROPERTY:KB_TEST>>)
 if(KB_SANITIZE)
