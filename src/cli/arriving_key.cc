@@ -19,7 +19,9 @@ std::vector<uint8_t> LeafOf(const ArrivingKey& key) {
 Json Differences(const token::KeyPair& there, const ArrivingKey& key) {
   Json list = Json::array();
   if (there.id != key.id) list.push_back("its CKA_ID is " + Hex(there.id));
-  if (there.label != key.name) list.push_back("its label is \"" + there.label + "\"");
+  if (key.exportable && !there.extractable) {
+    list.push_back("it is not exportable, which holds for good");
+  }
   if (there.certificate != LeafOf(key)) {
     list.push_back(there.certificate.empty() ? "it has no certificate"
                                              : "its certificate is another");
@@ -49,7 +51,8 @@ Result<token::KeyPair> Make(LoggedIn& token, const ArrivingKey& arriving, const 
   return key;
 }
 
-// Present finds the key by its CKA_ID, else, where another program named it, by its public key.
+// Present finds the key by its CKA_ID, else, where another program gave it one, by its public key.
+// One under another name is a key of that name.
 Result<const token::KeyPair*> Present(const token::KeyList& keys, const ArrivingKey& arriving) {
   const token::KeyPair* there = nullptr;
   for (const auto& key : keys.keys) {
@@ -59,7 +62,9 @@ Result<const token::KeyPair*> Present(const token::KeyList& keys, const Arriving
     if (key.spki != arriving.spki) continue;
     if (there == nullptr || key.id == arriving.id) there = &key;
   }
-  return there;
+  if (there == nullptr || there->label == arriving.name) return there;
+  return Fail(Conflict("the token has this very key already, as " + Describe(*there) +
+                       ": nothing was changed, and nothing goes by the name " + arriving.name));
 }
 
 }  // namespace

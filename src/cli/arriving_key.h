@@ -19,6 +19,7 @@ struct ArrivingKey {
   std::vector<uint8_t> id;                     // CKA_ID
   std::vector<uint8_t> spki;                   // DER
   std::vector<credential::Certificate> chain;  // leaf first; empty: none
+  bool exportable = false;                     // what is asked for
 };
 
 // ArrivalWords are what the two ways are called: "restored", "backup"; "imported", "file".
@@ -31,9 +32,10 @@ struct ArrivalWords {
 using KeyMaker = std::function<Result<token::KeyPair>(LoggedIn& token)>;
 
 // ArriveOnToken makes pair and certificate, or nothing; a key that is there already is compared and
-// left alone, but that a certificate is written where one cut off before it left none. Gives the
-// fields key, present, completed, removed (what a killed command had left, which is cleared first),
-// differences and others (ids of the generations there were).
+// left alone, but that a certificate is written where one cut off before it left none. Conflict
+// when it is there under another name. Gives the fields key, present, completed, removed (what a
+// killed command had left, which is cleared first), differences and others (ids of the generations
+// there were).
 Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& key, const KeyMaker& make);
 
 // ArrivalText tells that outcome.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/backup_record.h"
+#include "cli/backup_standing.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/file.h"
 
@@ -43,7 +44,7 @@ std::string ChangedFile(const BackupRecord& record) {
 std::string WayToOne(const BackupRecord& record, const Json& key) {
   const std::string which = GetText(key, "name") + " --type " + GetText(key, "type");
   std::string way =
-      record.verified == 0 ? "" : "`keybroker drill " + record.file + "` would prove that one; ";
+      record.verified == 0 ? "" : "`" + DrillCommand(record.file) + "` would prove that one; ";
   way += GetBool(key, "exportable")
              ? "`keybroker backup export " + which + " -o FILE` makes one"
              : "it is not exportable, so none can be made but by the vendor's own means";

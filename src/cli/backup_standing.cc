@@ -28,6 +28,10 @@ BackupStanding StandingOfFile(const BackupRecord& record) {
 
 }  // namespace
 
+std::string DrillCommand(const std::string& file) {
+  return "keybroker drill " + file + (file.ends_with(".cms") ? " --recovery-key KEY" : "");
+}
+
 BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& record,
                           const std::string& which, int64_t now) {
   if (record.verified == 0) {
@@ -35,12 +39,12 @@ BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& 
   }
   BackupStanding standing = StandingOfFile(record);
   if (!standing.good()) return standing;
-  const std::string drill = ": `keybroker drill " + record.file + "`";
+  const std::string drill = ": `" + DrillCommand(record.file) + "`";
   if (DaysSince(record.verified, now) > settings.backup_days) {
     return {"verify-due", "last verified " + DaysAgo(record.verified, now) +
                               ": `keybroker backup verify " + record.file + "`"};
   }
-  if (record.drilled == 0) return {"drill-due", "never restored in a drill" + drill};
+  if (record.drilled == 0) return {"drill-due", "this file was never restored in a drill" + drill};
   if (DaysSince(record.drilled, now) > settings.drill_days) {
     return {"drill-due", "last drilled " + DaysAgo(record.drilled, now) + drill};
   }

@@ -18,6 +18,9 @@ struct BackupStanding {
   bool good() const { return word == "good"; }
 };
 
+// DrillCommand is what drills the file, with what it is opened by.
+std::string DrillCommand(const std::string& file);
+
 // StandingOf reads the file, and compares its SHA-256 with the record. which names the key on a
 // command line.
 BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& record,

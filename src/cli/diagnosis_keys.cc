@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <optional>
+#include <vector>
 
+#include "cli/backup_record.h"
 #include "cli/diagnosis.h"
 #include "cli/key_choice.h"
 #include "cli/layout.h"
@@ -72,8 +75,23 @@ void ExamineCertificate(const std::string& subject, const std::string& which,
   }
 }
 
+// BackupOf is the file on record of a lost key; empty: there is none. An empty id is any
+// generation.
+std::string BackupOf(const std::vector<BackupRecord>& records, const std::string& name,
+                     std::optional<cryptoki::KeyType> type, const std::string& id) {
+  const BackupRecord* best = nullptr;
+  for (const BackupRecord& record : records) {
+    const bool fits = record.name == name && (id.empty() || record.id == id) &&
+                      (!type || record.type == cryptoki::KeyTypeName(*type));
+    if (!fits || record.file.empty()) continue;
+    if (best == nullptr || record.verified > best->verified) best = &record;
+  }
+  return best == nullptr ? std::string() : best->file;
+}
+
 void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys& current,
-                     const std::string& unknown, Diagnosis& diagnosis) {
+                     const std::vector<BackupRecord>& records, const std::string& unknown,
+                     Diagnosis& diagnosis) {
   const auto names = ListenerNames(settings);
   if (!names) return;
   for (const std::string& name : *names) {
@@ -86,12 +104,20 @@ void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys
                    (!binding.type || *binding.type == entry.first.second);
           });
       if (known) continue;
+      const std::string bound = "it is bound to " + binding.key;
+      const std::string backup = BackupOf(records, binding.key, binding.type, "");
+      if (!backup.empty() && unknown.empty()) {
+        diagnosis.Wrong("listener " + name, bound +
+                                                ", which is on no token: `keybroker backup "
+                                                "restore " +
+                                                backup + "`");
+        continue;
+      }
       const std::string type = binding.type ? TypeOption(*binding.type) : std::string();
       const std::string remedy = unknown.empty()
                                      ? "`keybroker key generate " + binding.key + type + "`"
                                      : "a token may hold one that was made elsewhere; " + unknown;
-      diagnosis.Warn("listener " + name, "it is bound to " + binding.key +
-                                             ", and keybroker made no such key: " + remedy);
+      diagnosis.Warn("listener " + name, bound + ", and keybroker made no such key: " + remedy);
     }
   }
 }
@@ -105,6 +131,9 @@ void ExamineKeys(const config::Settings& settings, const Json& broker_status, in
     diagnosis.Wrong("keys", current.error().detail);
     return;
   }
+  // One that cannot be read is told of with the backups.
+  const auto loaded = LoadBackupRecords(settings);
+  const auto records = loaded ? *loaded : std::vector<BackupRecord>();
   const std::string unknown = KeysUnknown(broker_status);
   for (const auto& [entry, id] : current->ids) {
     const auto& [name, type] = entry;
@@ -115,16 +144,18 @@ void ExamineKeys(const config::Settings& settings, const Json& broker_status, in
         diagnosis.Warn(subject,
                        "whether the current key " + id + " is there is not known: " + unknown);
       } else {
-        diagnosis.Wrong(subject, "the current key " + id +
-                                     " is on no token that the broker sees: "
-                                     "`keybroker key list`, or restore it");
+        const std::string backup = BackupOf(records, name, type, id);
+        diagnosis.Wrong(subject,
+                        "the current key " + id + " is on no token that the broker sees: " +
+                            (backup.empty() ? "`keybroker key list`, or restore it"
+                                            : "`keybroker backup restore " + backup + "`"));
         continue;
       }
     }
     ExamineCertificate(subject, name + TypeOption(type), ChainFile(settings, name, type, id), now,
                        diagnosis);
   }
-  ExamineBindings(settings, *current, unknown, diagnosis);
+  ExamineBindings(settings, *current, records, unknown, diagnosis);
 }
 
 }  // namespace keybroker::cli

@@ -135,9 +135,14 @@ Result<Answer> FinishCopy(Copying& copying, const Json& outcome, bool is_current
     }));
     answer.json["key"]["current"] = is_current;
     const std::string& source = copying.from.config().name;
-    answer.text += copying.how + "\nit is still on the token \"" + source +
-                   "\" too: `keybroker key delete " + copying.delivery.key.name + " --token " +
-                   source + "` would remove it there";
+    const std::string key = copying.delivery.key.name + " --type " +
+                            std::string(cryptoki::KeyTypeName(copying.delivery.key.type));
+    answer.text += copying.how + "\nit is " + (copying.delivery.key.exportable ? "" : "not ") +
+                   "exportable from there" + "\nit is still on the token \"" + source +
+                   "\" too, and counts as that one's backup after: keybroker backup record "
+                   "--external " +
+                   key + " --token " + source + " --at " + target +
+                   " --note \"key copy\"; keybroker drill --external " + key;
   }
   KB_TRY(copying.change->Done(record, answer));
   return answer;
@@ -158,6 +163,14 @@ Result<Answer> Prepare(const config::Settings& settings, const CopyOptions& opti
       made);
   KB_TRY(change.Record(record, {}));
   return answer;
+}
+
+// OnSource says which token it was that has no such key: the target may have it.
+Error OnSource(Error error, const std::string& source) {
+  if (error.code == ErrorCode::kNotFound) {
+    error.detail = "the token \"" + source + "\", which it would be copied from: " + error.detail;
+  }
+  return error;
 }
 
 Status CheckOptions(const config::Settings& settings, const CopyOptions& options) {
@@ -183,15 +196,17 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
   KB_ASSIGN(const auto to, TokenAccess::Prepare(settings, options.to));
   if (options.prepare) return Prepare(settings, options, to);
   Delivery delivery;
-  delivery.exportable = options.exportable;
   if (!options.fingerprint.empty()) {
     KB_ASSIGN(delivery.prepared, ParseFingerprint(options.fingerprint));
   }
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto from, PrepareForKey(settings, options.from, wish, options.to.token));
-  KB_ASSIGN(Json source,
-            from.Run(false, [&](LoggedIn& token) { return LookAtSource(token, current, wish); }));
+  auto looked =
+      from.Run(false, [&](LoggedIn& token) { return LookAtSource(token, current, wish); });
+  if (!looked) return Fail(OnSource(looked.error(), from.config().name));
+  const Json source = std::move(*looked);
   KB_ASSIGN(delivery.key, Arriving(source));
+  delivery.key.exportable = options.exportable;
   wish.id = GetText(source["key"], "id");  // the very key that was looked at
   delivery.ways = source["ways"];
   auto identity = ParseIdentity(source["token"]);

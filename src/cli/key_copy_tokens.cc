@@ -135,7 +135,7 @@ Result<token::KeyPair> Receive(const LoggedIn& target, const Delivery& delivery)
                                            {"hash", token::OaepHashName(hash)}}));
   KB_ASSIGN(const auto sent, Sent(answer, algorithm, hash));
   return receiving.Receive(sent, {delivery.key.name, delivery.key.type, delivery.key.spki,
-                                  delivery.exportable, target.profile.allowed_mechanisms});
+                                  delivery.key.exportable, target.profile.allowed_mechanisms});
 }
 
 }  // namespace

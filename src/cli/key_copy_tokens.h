@@ -29,9 +29,8 @@ Result<Json> SendKey(LoggedIn& source, const KeyWish& wish, const Json& question
 // Delivery is what the target is to know before it asks.
 struct Delivery {
   ArrivingKey key;
-  Json ways;            // of LookAtSource
-  TokenIdentity token;  // the source, which the target must not be itself
-  bool exportable = false;
+  Json ways;                            // of LookAtSource
+  TokenIdentity token;                  // the source, which the target must not be itself
   std::optional<Fingerprint> prepared;  // take the receiving key that PrepareTarget made
 };
 

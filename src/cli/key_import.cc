@@ -162,8 +162,10 @@ Result<Json> ImportOnToken(LoggedIn& token, const KeyFile& file, bool exportable
   const token::UnwrapSpec spec{file.key.name, file.key.type, file.key.spki, exportable,
                                token.profile.allowed_mechanisms};
   bool in_the_clear = false;
+  ArrivingKey arriving = file.key;
+  arriving.exportable = exportable;
   KB_ASSIGN(
-      Json outcome, ArriveOnToken(token, file.key, [&](LoggedIn& to) -> Result<token::KeyPair> {
+      Json outcome, ArriveOnToken(token, arriving, [&](LoggedIn& to) -> Result<token::KeyPair> {
         KB_ASSIGN(auto imported, token::ImportKey(to.session, file.forms, to.secrets[0], spec));
         in_the_clear = imported.in_the_clear;
         return std::move(imported.key);

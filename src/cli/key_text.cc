@@ -58,7 +58,9 @@ std::string KeyTable(const Json& keys, bool several_tokens) {
 }
 
 std::string KeyText(const Json& key) {
-  return GetText(key, "name") + " (" + Kind(key) + ")\n" +
+  const std::string token = GetText(key, "token");
+  return GetText(key, "name") + " (" + Kind(key) + ")" +
+         (token.empty() ? "" : " on the token \"" + token + "\"") + "\n" +
          Columns({{"  id", GetText(key, "id")},
                   {"  current", YesNo(GetBool(key, "current"))},
                   {"  exportable", YesNo(GetBool(key, "exportable"))},

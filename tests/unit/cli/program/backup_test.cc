@@ -248,6 +248,8 @@ TEST_F(BackupCommand, GrantsNothingThatTheHostDoesNot) {
   const std::string file = Export("ec");
   const std::string listener = Read("etc/listeners.d/https.toml");
   Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  Text({"key", "delete", kName, "--type", "rsa", "--yes", "--force"});
+  EXPECT_THAT(Run({"doctor"}).out, HasSubstr("keybroker backup restore " + file));
   Json restored = Answer(With({"backup", "restore", file}));
   EXPECT_EQ(restored["bindings"][0]["in_force"], true);
   Text({"listener", "unbind", "https", kName});

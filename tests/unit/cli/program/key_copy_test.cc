@@ -118,6 +118,30 @@ TEST_F(KeyCopy, ComparesAKeyThatIsThereAndChangesNothing) {
   EXPECT_EQ(again["present"], true);
   EXPECT_EQ(again["differences"], Json::array());
   EXPECT_EQ(Answer({"key", "list", "--token", "spare"})["keys"].size(), 1U);
+  std::string toml = Read("etc/keybroker.toml");
+  toml.replace(toml.find("restore_exportable = false"), 26, "restore_exportable = true ");
+  Write("etc/keybroker.toml", toml);
+  EXPECT_THAT(Text(Copy("main", "spare", {"--exportable"})), HasSubstr("it is not exportable"));
+  EXPECT_THAT(Text({"key", "show", kName}),
+              AllOf(HasSubstr("on the token \"main\""), HasSubstr("on the token \"spare\"")));
+}
+
+TEST_F(KeyCopy, TellsOnWhichTokenTheKeyIsNot) {
+  MakeKey("ec");
+  EXPECT_THAT(Fails({"key", "copy", kName, "--to", "main"}),
+              HasSubstr("the token \"spare\", which it would be copied from"));
+}
+
+TEST_F(KeyCopy, IsABackupOfTheOtherOnceADrillProvedIt) {
+  MakeKey("ec");
+  EXPECT_THAT(Text(Copy("main", "spare", {"--yes"})),
+              AllOf(HasSubstr("it is not exportable from there"),
+                    HasSubstr("backup record --external mail.example.test --type ec --token main "
+                              "--at spare --note \"key copy\"")));
+  Text({"backup", "record", "--external", kName, "--token", "main", "--at", "spare", "--note",
+        "key copy"});
+  Text({"drill", "--external", kName, "--type", "ec"});
+  Text({"key", "delete", kName, "--token", "main", "--yes"});
 }
 
 TEST_F(KeyCopy, IsConfirmedByTheFingerprint) {
