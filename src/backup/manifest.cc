@@ -1,8 +1,8 @@
 #include "keybroker/backup/manifest.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
+#include "keybroker/base/json.h"
 
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"

@@ -1,9 +1,9 @@
 #include "keybroker/broker/admin_client.h"
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <vector>
+#include "keybroker/base/json.h"
 
 #include "keybroker/base/unique_fd.h"
 #include "keybroker/ipc/connect.h"

@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
+#include "keybroker/base/json.h"
 
 #include "keybroker/base/log.h"
 #include "keybroker/base/process.h"

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include "keybroker/base/json.h"
 
 #include "broker/clock.h"
 #include "broker/token_gate.h"

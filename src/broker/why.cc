@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include "keybroker/base/json.h"
 
 #include "broker/status.h"
 #include "broker/unknown_keys.h"

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+#include "keybroker/base/json.h"
 
 #include "keybroker/base/result.h"
 

@@ -7,6 +7,7 @@
 #include "cli/backup_standing.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/file.h"
+#include "keybroker/base/hex.h"
 
 namespace keybroker::cli {
 namespace {
@@ -21,12 +22,14 @@ std::string Unproved(const config::Settings& settings, const ExternalBackup& ext
     return "the external backup on record is of another key with its CKA_ID";
   }
   if (external.failed != 0) return "the last drill of its external backup failed" + drill;
-  if (external.drilled == 0)
+  const int64_t now = std::time(nullptr);
+  if (external.drilled == 0 || external.drilled > now) {
     return "its external backup was recorded, and no drill proved it" + drill;
+  }
   if (SameToken(external.standby, shown.token)) {
     return "its external backup was proved on this very token, which is none for it";
   }
-  if (DaysSince(external.drilled, std::time(nullptr)) > settings.drill_days) {
+  if (DaysSince(external.drilled, now) > settings.drill_days) {
     return "its external backup was last proved more than " + std::to_string(settings.drill_days) +
            " days ago" + drill;
   }
@@ -34,10 +37,14 @@ std::string Unproved(const config::Settings& settings, const ExternalBackup& ext
 }
 
 // ChangedFile is why the proved file on record does not stand for the key, "" when it does.
-std::string ChangedFile(const BackupRecord& record) {
+std::string ChangedFile(const BackupRecord& record, const Json& key) {
   const auto bytes = ReadFile(record.file, backup::kMaxFile);
-  if (bytes && backup::FileSha256(*bytes) == record.sha256) return {};
-  return bytes ? "is not what it was" : "is not there any more";
+  if (!bytes) return "is not there any more";
+  if (backup::FileSha256(*bytes) != record.sha256) return "is not what it was";
+  // That very file was opened when it was proved: what it says of itself is so.
+  const auto read = backup::ReadBackup(*bytes);
+  if (read && Hex(read->manifest.spki) == GetText(key, "spki")) return {};
+  return "is of another key with its CKA_ID";
 }
 
 // WayToOne is what to do about a key without a proved backup.
@@ -60,7 +67,7 @@ Result<ShownKey> ShowKey(const TokenAccess& access, const policy::CurrentKeys& c
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
     KB_ASSIGN(const token::KeyPair* key, PickKey(keys, current, wish));
     return Json{{"key", KeyJson(*key, IsCurrent(keys, current, *key))},
-                {"token", IdentityJson(IdentityOf(token.token.info(), token.config))}};
+                {"token", IdentityJson(IdentityOf(token.token.info()))}};
   }));
   auto token = ParseIdentity(json["token"]);
   if (!token) return Fail(Internal("the token's process gave an answer that does not fit"));
@@ -71,7 +78,7 @@ Status RequireVerifiedBackup(const config::Settings& settings, const ShownKey& s
                              const std::string& why) {
   const Json& key = shown.key;
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, GetText(key, "id")));
-  const std::string changed = record.proved == 0 ? "" : ChangedFile(record);
+  const std::string changed = record.proved == 0 ? "" : ChangedFile(record, key);
   if (record.proved != 0 && changed.empty()) return {};
   const std::string unproved =
       record.external ? Unproved(settings, *record.external, shown) : std::string();

@@ -52,7 +52,10 @@ Result<ExternalBackup> Describe(const PublicKeyLook& look, const RecordOptions& 
   KB_ASSIGN(external.spki, ParseHex(GetText(look.key, "spki")));
   const auto certificate = credential::ParseCertificate(look.certificate);
   // One of another key says nothing about this one.
-  if (certificate && certificate->spki == external.spki) external.certificate = look.certificate;
+  if (certificate && certificate->spki == external.spki &&
+      look.certificate.size() <= kMaxRecordedCertificate) {
+    external.certificate = look.certificate;
+  }
   return external;
 }
 

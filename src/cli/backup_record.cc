@@ -13,7 +13,10 @@
 namespace keybroker::cli {
 namespace {
 
+constexpr size_t kMaxRecord = 65536;  // bytes
+
 std::filesystem::path RecordFile(const config::Settings& settings, const std::string& id) {
+  CheckFileId(id);
   return settings.BackupRecords() / (id + ".json");
 }
 
@@ -43,7 +46,7 @@ Error NoRecord(const std::filesystem::path& file) {
 }
 
 Result<BackupRecord> Parse(const std::filesystem::path& file) {
-  KB_ASSIGN(const auto text, ReadFile(file, 65536));
+  KB_ASSIGN(const auto text, ReadFile(file, kMaxRecord));
   const Json json = Json::parse(text, nullptr, false);
   BackupRecord record;
   record.id = GetText(json, "id");
@@ -177,7 +180,12 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
             {"exported", record.exported},
             {"known", std::move(known)}};
   if (record.external) json["external"] = ExternalJson(*record.external);
-  return WriteFileAtomically(RecordFile(settings, record.id), json.dump(2) + "\n", 0600);
+  const std::string text = json.dump(2) + "\n";
+  if (text.size() > kMaxRecord) {
+    return Fail(
+        Malformed("the backup record of " + record.name + " would be larger than it may be"));
+  }
+  return WriteFileAtomically(RecordFile(settings, record.id), text, 0600);
 }
 
 Status RecordExported(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
@@ -210,6 +218,16 @@ Status ForgetProofOn(const config::Settings& settings, const std::string& id,
   }
   record.external->drilled = 0;
   return StoreBackupRecord(settings, record);
+}
+
+Status ForgetProofs(const config::Settings& settings) {
+  KB_ASSIGN(auto records, LoadBackupRecords(settings));
+  for (BackupRecord& record : records) {
+    if (!record.external || record.external->drilled == 0) continue;
+    record.external->drilled = 0;
+    KB_TRY(StoreBackupRecord(settings, record));
+  }
+  return {};
 }
 
 int64_t DaysSince(int64_t then, int64_t now) { return now <= then ? 0 : (now - then) / 86400; }

@@ -1,5 +1,7 @@
 #include "cli/drill_external.h"
 
+#include <openssl/rand.h>
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -95,11 +97,22 @@ Result<TokenAccess> PrepareStandby(const config::Settings& settings, const Exter
   return TokenAccess::Prepare(settings, standby);
 }
 
+// Ask has the standby token sign, and verifies what comes back.
+Result<Json> Ask(const TokenAccess& access, const BackupRecord& record) {
+  Challenge challenge{};
+  if (RAND_bytes(challenge.data(), static_cast<int>(challenge.size())) != 1) {
+    return Fail(Internal("no random bytes"));
+  }
+  KB_ASSIGN(Json result, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
+    return TryStandby(token, record, challenge);
+  }));
+  return CheckStandby(std::move(result), record, challenge);
+}
+
 // Hold holds the drill. A token that cannot be had is a result of it, as is one without the key.
 Outcome Hold(const TokenAccess& access, const BackupRecord& record) {
   Outcome outcome{access.config().name, {}, 0};
-  auto result =
-      access.Run(false, [&](LoggedIn& token) -> Result<Json> { return TryStandby(token, record); });
+  auto result = Ask(access, record);
   outcome.now = std::time(nullptr);
   if (result) {
     outcome.result = std::move(*result);
@@ -161,9 +174,8 @@ Status Put(const config::Settings& settings, const BackupRecord& drilled, const 
   return StoreBackupRecord(settings, record);
 }
 
-Status PutDown(const config::Settings& settings, const BackupRecord& record,
-               const Outcome& outcome) {
-  KB_ASSIGN(Change change, Change::Begin(settings));
+Status PutDown(Change& change, const BackupRecord& record, const Outcome& outcome) {
+  const config::Settings& settings = change.settings();
   const std::string result = outcome.good() ? "" : ", " + outcome.code();
   const ChangeRecord audit{"drill", record.name, record.id,
                            "external, token " + outcome.standby + ", spki sha256 " +
@@ -229,8 +241,11 @@ Result<Answer> DrillExternal(const Invocation& invocation, const ExternalDrill& 
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const BackupRecord record, Choose(settings, drill));
   KB_ASSIGN(const auto access, PrepareStandby(settings, drill, *record.external));
+  // Begun before it: a key that is deleted on the standby token meanwhile would else be put down as
+  // there.
+  KB_ASSIGN(Change change, Change::Begin(settings));
   const Outcome outcome = Hold(access, record);
-  KB_TRY(PutDown(settings, record, outcome));
+  KB_TRY(PutDown(change, record, outcome));
   const Json json = DrillJson(record, outcome, settings.drill_days);
   KB_ASSIGN(Answer answer, TellDrill(json, drill.report));
   AddNotes(outcome, record, answer);

@@ -1,7 +1,6 @@
 #include "cli/drill_standby.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
@@ -27,6 +26,7 @@ struct Sought {
   std::string spki_sha256;
   credential::PublicKey key;
   std::vector<uint8_t> certified;  // SubjectPublicKeyInfo of the certificate; empty: there is none
+  Challenge challenge{};
 };
 
 // Found is a private key of the standby token that may be it.
@@ -59,21 +59,21 @@ Result<Sought> SoughtOf(const BackupRecord& record) {
   return sought;
 }
 
-// Signs is false when the signature is not that of the key on record.
-Result<bool> Signs(const LoggedIn& standby, const Sought& sought, const Found& found) {
-  std::array<uint8_t, 32> challenge{};
-  if (RAND_bytes(challenge.data(), static_cast<int>(challenge.size())) != 1) {
-    return Fail(Internal("no random bytes"));
-  }
-  const credential::Signer sign = [&](CK_MECHANISM_TYPE mechanism, token::Bytes data) {
-    return standby.session.Sign(found.object, mechanism, std::nullopt, data,
-                                found.always_authenticate ? standby.pin : nullptr);
-  };
-  KB_ASSIGN(const auto signature, credential::SignMessage(sought.key, challenge, sign));
+// Fits tells whether the signature is that of the key on record.
+bool Fits(const Sought& sought, const Challenge& challenge, const std::vector<uint8_t>& signature) {
   if (!credential::VerifyMessage(sought.key, challenge, signature)) return false;
   if (sought.certified.empty()) return true;
   return credential::VerifyMessage({sought.key.type, sought.key.bits, sought.certified}, challenge,
                                    signature);
+}
+
+Result<std::vector<uint8_t>> Sign(const LoggedIn& standby, const Sought& sought,
+                                  const Found& found) {
+  const credential::Signer sign = [&](CK_MECHANISM_TYPE mechanism, token::Bytes data) {
+    return standby.session.Sign(found.object, mechanism, std::nullopt, data,
+                                found.always_authenticate ? standby.pin : nullptr);
+  };
+  return credential::SignMessage(sought.key, sought.challenge, sign);
 }
 
 std::string Names(const Sought& sought) {
@@ -82,10 +82,16 @@ std::string Names(const Sought& sought) {
 }
 
 Json Try(const LoggedIn& standby, const Sought& sought, const Found& found) {
-  const auto signs = Signs(standby, sought, found);
-  if (!signs)
-    return Failure(kDoesNotSign, "the key is there, but it does not sign: " + signs.error().detail);
-  if (*signs) return Failure("", "");
+  const auto signature = Sign(standby, sought, found);
+  if (!signature) {
+    return Failure(kDoesNotSign,
+                   "the key is there, but it does not sign: " + signature.error().detail);
+  }
+  if (Fits(sought, sought.challenge, *signature)) {
+    Json good = Failure("", "");
+    good["signature"] = Hex(*signature);
+    return good;
+  }
   return Failure(kOtherKey, "a key is there in the place of " + Names(sought) +
                                 ", but it is another one: its signature does not fit the public "
                                 "key on record");
@@ -165,9 +171,11 @@ Result<Json> LookAndTry(const LoggedIn& standby, const Sought& sought) {
 
 }  // namespace
 
-Result<Json> TryStandby(const LoggedIn& standby, const BackupRecord& record) {
-  KB_ASSIGN(const auto sought, SoughtOf(record));
-  const TokenIdentity identity = IdentityOf(standby.token.info(), standby.config);
+Result<Json> TryStandby(const LoggedIn& standby, const BackupRecord& record,
+                        const Challenge& challenge) {
+  KB_ASSIGN(auto sought, SoughtOf(record));
+  sought.challenge = challenge;
+  const TokenIdentity identity = IdentityOf(standby.token.info());
   Json result;
   const auto begun = std::chrono::steady_clock::now();
   if (SameToken(identity, record.external->origin)) {
@@ -182,6 +190,18 @@ Result<Json> TryStandby(const LoggedIn& standby, const BackupRecord& record) {
   result["ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   result["mechanism"] = sought.key.type == KeyType::kRsa ? "CKM_RSA_PKCS" : "CKM_ECDSA";
   result["token"] = IdentityJson(identity);
+  return result;
+}
+
+Result<Json> CheckStandby(Json result, const BackupRecord& record, const Challenge& challenge) {
+  if (!GetText(result, "code").empty()) return result;
+  KB_ASSIGN(const auto sought, SoughtOf(record));
+  const auto signature = ParseHex(GetText(result, "signature"));
+  if (signature && Fits(sought, challenge, *signature)) return result;
+  const Json told = Failure(kDoesNotSign,
+                            "the token's process says that it signed, and gave no signature of the "
+                            "key on record: do not trust the vendor's module");
+  result.update(told);
   return result;
 }
 

@@ -36,6 +36,8 @@ struct ExternalBackup {
 };
 
 inline constexpr size_t kMaxNote = 400;  // bytes
+// A larger certificate is left out: the public key is what a drill goes by.
+inline constexpr size_t kMaxRecordedCertificate = 16384;  // bytes
 
 // CheckNote is wrong usage unless note is one line of 1 to kMaxNote bytes that a person sees for
 // what it is (printable.h), not blanks alone.

@@ -1,5 +1,6 @@
 #include "cli/interruption.h"
 
+#include <atomic>
 #include <ctime>
 #include <initializer_list>
 
@@ -20,6 +21,8 @@ sigset_t Endings() {
   return signals;
 }
 
+std::atomic<bool> disregarded{false};
+
 }  // namespace
 
 Interruption::Interruption() {
@@ -33,9 +36,13 @@ Interruption::~Interruption() {
   while (::sigtimedwait(&signals, nullptr, &at_once) > 0) {
   }
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  disregarded = false;
 }
 
+void Interruption::Disregard() const { disregarded = true; }
+
 bool Interruption::Asked() {
+  if (disregarded) return false;
   sigset_t pending;
   if (::sigpending(&pending) != 0) return false;
   const sigset_t signals = Endings();

@@ -18,6 +18,9 @@ class Interruption {
   // Asked tells whether one has arrived, to any thread that was started meanwhile too.
   static bool Asked();
 
+  // Disregard has Asked say no from now on, to the end of this object: what was begun is finished.
+  void Disregard() const;
+
  private:
   sigset_t before_;
 };

@@ -71,7 +71,10 @@ Result<policy::CurrentKeys> LoadCurrent(const config::Settings& settings) {
 }
 
 Status StoreCurrent(const config::Settings& settings, const policy::CurrentKeys& current) {
-  return WriteFileAtomically(settings.current_file, policy::FormatCurrentKeys(current));
+  const std::string text = policy::FormatCurrentKeys(current);
+  // Whatever a token's process called a key: what would not be read stops every later command.
+  KB_TRY(policy::ParseCurrentKeys(text, settings.current_file.string()));
+  return WriteFileAtomically(settings.current_file, text);
 }
 
 bool IsCurrent(const token::KeyList& keys, const policy::CurrentKeys& current,

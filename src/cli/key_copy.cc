@@ -93,17 +93,21 @@ Result<Json> SendOnQuestion(Copying& copying, const Json& question) {
   return sent;
 }
 
-Result<ArrivingKey> Arriving(const Json& source) {
+Result<ArrivingKey> Arriving(const Json& source, const KeyWish& wish) {
   const Json& key = source["key"];
   ArrivingKey arriving;
   arriving.name = GetText(key, "name");
   KB_ASSIGN(arriving.type, ParseType(GetText(key, "type")));
+  if (arriving.name != wish.name || arriving.type != wish.type.value_or(arriving.type)) {
+    return Fail(Internal("the token's process gave another key than it was asked for"));
+  }
   KB_ASSIGN(arriving.spki, ParseHex(GetText(key, "spki")));
   KB_ASSIGN(arriving.id, token::SubjectKeyId(arriving.spki));
   KB_ASSIGN(const auto der, ParseHex(GetText(source, "certificate")));
   if (der.empty()) return arriving;
   KB_ASSIGN(auto leaf, credential::ParseCertificate(der));
-  arriving.chain.push_back(std::move(leaf));
+  // One that another program put under its CKA_ID is none of this key.
+  if (leaf.spki == arriving.spki) arriving.chain.push_back(std::move(leaf));
   return arriving;
 }
 
@@ -205,7 +209,7 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
       from.Run(false, [&](LoggedIn& token) { return LookAtSource(token, current, wish); });
   if (!looked) return Fail(OnSource(looked.error(), from.config().name));
   const Json source = std::move(*looked);
-  KB_ASSIGN(delivery.key, Arriving(source));
+  KB_ASSIGN(delivery.key, Arriving(source, wish));
   delivery.key.exportable = options.exportable;
   wish.id = GetText(source["key"], "id");  // the very key that was looked at
   delivery.ways = source["ways"];

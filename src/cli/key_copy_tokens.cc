@@ -38,9 +38,7 @@ Result<std::vector<uint8_t>> HexOf(const Json& json, const char* field) {
   return ParseHex(GetText(json, field));
 }
 
-TokenIdentity IdentityOfIt(const LoggedIn& token) {
-  return IdentityOf(token.token.info(), token.config);
-}
+TokenIdentity IdentityOfIt(const LoggedIn& token) { return IdentityOf(token.token.info()); }
 
 Error NotExportable(const LoggedIn& source, const token::KeyPair& key) {
   return Denied("the key " + Describe(key) + " is not exportable from the token \"" +

@@ -176,7 +176,7 @@ Result<Json> ImportOnToken(LoggedIn& token, const KeyFile& file, bool exportable
 
 // RecordExportable begins the key's backup record, so that doctor asks for one.
 Status RecordExportable(const config::Settings& settings, const ArrivingKey& key) {
-  BackupRecord record;
+  KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, Hex(key.id)));
   record.name = key.name;
   record.type = cryptoki::KeyTypeName(key.type);
   record.id = Hex(key.id);

@@ -52,7 +52,8 @@ Result<Answer> KeySeal(const Invocation& invocation, const SealOptions& options)
                      "\" not exportable, for good",
                  wish.name, options.yes));
   KB_ASSIGN(Change change, Change::Begin(settings));
-  wish.id = GetText(key, "id");  // the very key that was asked about
+  KB_TRY(CheckBackedUp(settings, shown, options.force));  // nobody changes that any more
+  wish.id = GetText(key, "id");                           // the very key that was asked about
   const ChangeRecord record{"key-seal", wish.name, wish.id, "token " + access.config().name};
   KB_ASSIGN(const Json sealed,
             Recorded(change, record, [&] { return SealOnToken(access, current, wish); }));

@@ -7,14 +7,17 @@
 #include <cerrno>
 #include <optional>
 
+#include "keybroker/base/hex.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/unique_fd.h"
+#include "keybroker/policy/listener.h"
 
 namespace keybroker::cli {
 namespace {
 
 // FileStem is a key name that any file system takes: "*" becomes "_", which no key name has.
 std::string FileStem(std::string_view key) {
+  if (!policy::CheckKeyName(key)) throw std::invalid_argument("a key name that is none");
   std::string stem(key);
   if (!stem.empty() && stem[0] == '*') stem[0] = '_';
   return stem;
@@ -110,8 +113,14 @@ Status MakeStateDirectories(const config::Settings& settings) {
                      ": permission denied. Run this as root"));
 }
 
+void CheckFileId(std::string_view id_hex) {
+  const auto id = ParseHex(id_hex);
+  if (!id || id->empty()) throw std::invalid_argument("a CKA_ID that is none");
+}
+
 std::filesystem::path ChainFile(const config::Settings& settings, std::string_view key,
                                 cryptoki::KeyType type, std::string_view id_hex) {
+  CheckFileId(id_hex);
   return settings.file.parent_path() / "chains" /
          (FileStem(key) + "." + std::string(cryptoki::KeyTypeName(type)) + "." +
           std::string(id_hex) + ".pem");

@@ -20,6 +20,11 @@ Status MakeDirectory(const std::filesystem::path& path, const std::string& owner
 // token user's.
 Status MakeStateDirectories(const config::Settings& settings);
 
+// What becomes part of a path may be the answer of a token's process, which is hostile: CheckFileId
+// and the paths below throw std::invalid_argument for a CKA_ID that is no hexadecimal and for a key
+// name that is none (CheckKeyName).
+void CheckFileId(std::string_view id_hex);
+
 // ChainFile is where the chain of the key with this CKA_ID is kept for reference files;
 // ReferenceFile is where `reference write` puts one unless told otherwise. Beside keybroker.toml.
 // ListenerDirectory is where `listener config` suggests to write a listener's files.

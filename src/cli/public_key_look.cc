@@ -27,7 +27,7 @@ Result<Json> WithoutLogin(const config::Settings& settings, const token::TokenCo
     KB_ASSIGN(const auto token, token::Token::Find(std::move(module), config));
     KB_ASSIGN(const auto session, token.OpenSession(false));
     KB_ASSIGN(const auto keys, token::ListPublicKeys(session, wish.name));
-    return LookJson(keys, current, wish, IdentityOf(token.info(), config));
+    return LookJson(keys, current, wish, IdentityOf(token.info()));
   });
 }
 
@@ -65,7 +65,7 @@ Result<PublicKeyLook> WithLogin(const config::Settings& settings, const TokenOpt
   KB_ASSIGN(const auto access, PrepareForKey(settings, options, wish));
   KB_ASSIGN(Json json, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
-    return LookJson(keys, current, wish, IdentityOf(token.token.info(), token.config));
+    return LookJson(keys, current, wish, IdentityOf(token.token.info()));
   }));
   return Parse(access.config().name, std::move(json));
 }

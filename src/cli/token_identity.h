@@ -4,7 +4,6 @@
 #include <string>
 
 #include "cli/answer.h"
-#include "keybroker/token/config.h"
 #include "keybroker/token/token.h"
 
 namespace keybroker::cli {
@@ -14,14 +13,13 @@ struct TokenIdentity {
   std::string serial;  // CK_TOKEN_INFO
   std::string model;   // CK_TOKEN_INFO, the manufacturer before it
   std::string label;   // CK_TOKEN_INFO; for a reader only: NSS's comes from the configuration
-  std::string place;   // where the configuration has it: decides where serial says nothing
 };
 
-TokenIdentity IdentityOf(const token::TokenInfo& info, const token::TokenConfig& config);
+TokenIdentity IdentityOf(const token::TokenInfo& info);
 
-// SameToken: two with one model and serial number are one token, whatever it is configured as, and
-// so is a token with a copy of its files: they cannot be told apart. A serial number of zeros,
-// which NSS gives to every database, says nothing: then the place decides.
+// SameToken: two with one model and serial number are one token, whatever they are configured as;
+// so is a token with a copy of its files, and so are two databases of NSS, which gives all of them
+// the serial number 0: nothing that is the token's own word tells them apart.
 bool SameToken(const TokenIdentity& a, const TokenIdentity& b);
 
 // IdentityJson and ParseIdentity are its form in records and between processes. Nothing when there

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/layout.h"
 #include "cli/pin.h"
@@ -114,6 +115,7 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
   }
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"token-init", "", "", config.name};
+  if (options.overwrite) KB_TRY(ForgetProofs(settings));
   KB_ASSIGN(const Json made, Recorded(change, record, [&] {
               return RunAsTokenUser(
                   settings, config, secrets, [&](const std::vector<Secret>& received) {

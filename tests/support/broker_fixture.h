@@ -4,10 +4,10 @@
 #include <sys/types.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+#include "keybroker/base/json.h"
 
 #include "broker/server.h"
 #include "keybroker/config/settings.h"

@@ -4,9 +4,12 @@
 // KB_FAULTY_PLAN  file of lines "FUNCTION SKIP COUNT ACTION": after SKIP calls, the next COUNT
 // calls
 //                 of FUNCTION do ACTION: "hang", "crash", "gone" (the token is pulled out: from
-//                 then on this process gets CKR_DEVICE_REMOVED), or a CK_RV in decimal to return
-//                 instead. The file is counted down before the action, so that a process that is
-//                 started again goes on where the crashed one stopped.
+//                 then on this process gets CKR_DEVICE_REMOVED), "lie", or a CK_RV in decimal to
+//                 return instead. The file is counted down before the action, so that a process
+//                 that is started again goes on where the crashed one stopped.
+// KB_FAULTY_LIE   file whose text the action "lie" writes to every descriptor that may be its
+// host's
+//                 channel, as that of a vendor's module which took its process over
 // KB_FAULTY_WRITE_PROTECTED
 //                 when set, the token says CKF_WRITE_PROTECTED and refuses whatever writes
 // KB_FAULTY_ONE_PROCESS
@@ -93,6 +96,16 @@ std::string TakeAction(const std::string& function) {
 }
 
 // Fault logs the call and does what the plan says; CKR_OK: go on to the real function.
+[[noreturn]] void Lie() {
+  const char* path = ::getenv("KB_FAULTY_LIE");
+  const int from = path == nullptr ? -1 : ::open(path, O_RDONLY | O_CLOEXEC);
+  const std::string text = ReadAll(from);
+  for (int fd = 3; fd < 40; ++fd) {
+    if (fd != from && ::write(fd, text.data(), text.size()) < 0) continue;
+  }
+  ::_exit(0);
+}
+
 CK_RV Fault(const char* function) {
   static bool gone = false;
   LogCall(function);
@@ -100,6 +113,7 @@ CK_RV Fault(const char* function) {
   gone = gone || action == "gone";
   if (gone) return CKR_DEVICE_REMOVED;
   if (action.empty()) return CKR_OK;
+  if (action == "lie") Lie();
   if (action == "crash") {
     ::signal(SIGSEGV, SIG_DFL);
     ::raise(SIGSEGV);

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include "keybroker/base/json.h"
 
 #include "keybroker/base/process.h"
 #include "support/temp_dir.h"

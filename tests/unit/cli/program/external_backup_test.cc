@@ -287,6 +287,16 @@ TEST_F(ExternalBackupHost, CountsNoLongerOnceADrillFailed) {
   Text(Seal());
 }
 
+TEST_F(ExternalBackupHost, CountsNoLongerOnceATokenIsInitialisedAnew) {
+  Bring("rsa.pem");
+  Text({"backup", "record", "--external", kName, "--token", "main", "--at", "spare", "--note",
+        "clone"});
+  Text({"drill", "--external", kName});
+  Text({"token", "init", "spare", "--overwrite", "--yes", "--so-pin-file", File("so-pin")});
+  EXPECT_THAT(Fails({"key", "delete", kName, "--token", "main", "--yes"}),
+              HasSubstr("no drill proved it"));
+}
+
 TEST_F(ExternalBackupHost, LetsOneOfTheTwoTokensLoseTheKeyNeverBoth) {
   Record();
   Bring("rsa.pem");

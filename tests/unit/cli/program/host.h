@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
+#include "keybroker/base/json.h"
 
 #include "support/command.h"
 #include "support/temp_dir.h"
