@@ -14,13 +14,13 @@ ExternalBackup Sample() {
   external.by = "root";
   external.note = "clone on HSM 2, safe B";
   external.from = "main";
-  external.origin = {"01ab", "Vendor HSM", "stack", "/usr/lib/hsm.so "};
+  external.origin = {"01ab", "Vendor HSM", "stack"};
   external.at = "spare";
   external.spki = {1, 2, 3};
   external.certificate = {4, 5};
   external.drilled = 1700000001;
   external.drilled_on = "spare";
-  external.standby = {"02cd", "Vendor HSM", "stack", "/usr/lib/hsm.so "};
+  external.standby = {"02cd", "Vendor HSM", "stack"};
   return external;
 }
 
