@@ -97,8 +97,8 @@ Result<TokenAccess> PrepareStandby(const config::Settings& settings, const Exter
   return TokenAccess::Prepare(settings, standby);
 }
 
-// Ask has the standby token sign, and verifies what comes back.
-Result<Json> Ask(const TokenAccess& access, const BackupRecord& record) {
+// SignOnStandby has the standby token sign, and verifies what comes back.
+Result<Json> SignOnStandby(const TokenAccess& access, const BackupRecord& record) {
   Challenge challenge{};
   if (RAND_bytes(challenge.data(), static_cast<int>(challenge.size())) != 1) {
     return Fail(Internal("no random bytes"));
@@ -112,7 +112,7 @@ Result<Json> Ask(const TokenAccess& access, const BackupRecord& record) {
 // Hold holds the drill. A token that cannot be had is a result of it, as is one without the key.
 Outcome Hold(const TokenAccess& access, const BackupRecord& record) {
   Outcome outcome{access.config().name, {}, 0};
-  auto result = Ask(access, record);
+  auto result = SignOnStandby(access, record);
   outcome.now = std::time(nullptr);
   if (result) {
     outcome.result = std::move(*result);

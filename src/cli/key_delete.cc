@@ -79,7 +79,7 @@ Status ForgetCurrent(const config::Settings& settings, const Json& key) {
   return StoreCurrent(settings, current);
 }
 
-Status CheckBackedUp(const config::Settings& settings, const ShownKey& key, bool force) {
+Status RequireBackup(const config::Settings& settings, const ShownKey& key, bool force) {
   if (force) return {};
   return RequireVerifiedBackup(settings, key, "deleting it loses it for good");
 }
@@ -92,13 +92,13 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   KB_ASSIGN(const ShownKey shown, ShowKey(access, current, wish));
   wish.id =
       GetText(shown.key, "id");  // the very key that was asked about, and whose backup was found
-  KB_TRY(CheckBackedUp(settings, shown, options.force));
+  KB_TRY(RequireBackup(settings, shown, options.force));
   KB_TRY(Confirm("This destroys the " + GetText(shown.key, "type") + " key " + wish.name + " (id " +
                      wish.id + ") on the token \"" + access.config().name + "\" for good" +
                      BoundTo(settings, shown.key),
                  wish.name, options.yes));
   KB_ASSIGN(Change change, Change::Begin(settings));
-  KB_TRY(CheckBackedUp(settings, shown, options.force));  // nobody changes that any more
+  KB_TRY(RequireBackup(settings, shown, options.force));  // nobody changes that any more
   ChangeRecord record{"key-delete", wish.name, wish.id, "token " + access.config().name};
   KB_ASSIGN(const Json key,
             Recorded(change, record, [&] { return DeleteOnToken(access, current, wish); }));

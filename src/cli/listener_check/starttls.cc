@@ -131,7 +131,7 @@ Attempt<void> AskInOneWord(Dialogue& dialogue, std::string_view greeting, std::s
   return line->starts_with(consent) ? Attempt<void>() : Declined(*line);
 }
 
-Attempt<void> Ask(StartTls protocol, Dialogue& dialogue) {
+Attempt<void> AskForTls(StartTls protocol, Dialogue& dialogue) {
   switch (protocol) {
     case StartTls::kNone:
       return {};
@@ -161,7 +161,7 @@ Result<StartTls> ParseStartTls(std::string_view text) {
 
 Attempt<void> AskForTls(StartTls protocol, Connection& connection) {
   Dialogue dialogue(connection);
-  if (auto asked = Ask(protocol, dialogue); !asked) return asked;
+  if (auto asked = AskForTls(protocol, dialogue); !asked) return asked;
   return dialogue.Ended();
 }
 
