@@ -248,7 +248,7 @@ Status CheckUse(const DrillOptions& options) {
   return {};
 }
 
-Result<Answer> DrillFiles(const Invocation& invocation, DrillOptions options) {
+Result<Answer> DrillGivenFiles(const Invocation& invocation, DrillOptions options) {
   if (options.level == kNoLevel) options.level = kDefaultLevel;
   if (options.module.empty()) options.module = kSoftHsm;
   KB_TRY(CheckUse(options));
@@ -274,7 +274,7 @@ Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& option
     return Fail(
         WrongUsage("--json and --report - both go to standard output: name a file for the report"));
   }
-  if (options.external.empty()) return DrillFiles(invocation, options);
+  if (options.external.empty()) return DrillGivenFiles(invocation, options);
   KB_TRY(CheckExternalUse(options));
   return DrillExternal(invocation,
                        {options.external, options.type, options.id, options.report, options.token});
