@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "keybroker/token/key_wrap.h"
-#include "support/sanitized.h"
 #include "support/soft_token.h"
 
 namespace keybroker::token {
@@ -20,9 +19,7 @@ namespace {
 using cryptoki::KeyType;
 using testing::HasSubstr;
 
-// Smaller than any attribute in a token's file. A sanitised build examines what each end leaves,
-// not every end: the process that ends is not examined.
-constexpr rlim_t kStep = KB_SANITIZED ? 192 : 24;
+constexpr rlim_t kStep = 24;  // smaller than any attribute in a token's file
 constexpr uint8_t kOtherId[] = {0x0b, 0xad};
 constexpr rlim_t kEnough = 4096;  // more than any object of the keys below
 
