@@ -36,15 +36,26 @@ std::string Unproved(const config::Settings& settings, const ExternalBackup& ext
   return {};
 }
 
-// ChangedFile is why the proved file on record does not stand for the key, "" when it does.
-std::string ChangedFile(const BackupRecord& record, const Json& key) {
+// WayToMake is how a backup of the key comes to be.
+std::string WayToMake(const Json& key) {
+  return GetBool(key, "exportable")
+             ? "`keybroker backup export " + GetText(key, "name") + " --type " +
+                   GetText(key, "type") + " -o FILE` makes one"
+             : "it is not exportable, so none can be made but by the vendor's own means";
+}
+
+// ChangedFile is why the proved file on record does not stand for the key, with what to do; "" when
+// it does. why says what would be lost.
+std::string ChangedFile(const BackupRecord& record, const Json& key, const std::string& why) {
+  const std::string put_back =
+      ", and " + why + ": put it back, or `keybroker drill FILE` with the file where it is now";
   const auto bytes = ReadFile(record.file, backup::kMaxFile);
-  if (!bytes) return "is not there any more";
-  if (backup::FileSha256(*bytes) != record.sha256) return "is not what it was";
+  if (!bytes) return "is not there any more" + put_back;
+  if (backup::FileSha256(*bytes) != record.sha256) return "is not what it was" + put_back;
   // That very file was opened when it was proved: what it says of itself is so.
   const auto read = backup::ReadBackup(*bytes);
   if (read && Hex(read->manifest.spki) == GetText(key, "spki")) return {};
-  return "is of another key with its CKA_ID";
+  return "is of another key, which has the same CKA_ID, and " + why + ": " + WayToMake(key);
 }
 
 // WayToOne is what to do about a key without a proved backup.
@@ -52,9 +63,7 @@ std::string WayToOne(const BackupRecord& record, const Json& key) {
   const std::string which = GetText(key, "name") + " --type " + GetText(key, "type");
   std::string way =
       record.verified == 0 ? "" : "`" + DrillCommand(record.file) + "` would prove that one; ";
-  way += GetBool(key, "exportable")
-             ? "`keybroker backup export " + which + " -o FILE` makes one"
-             : "it is not exportable, so none can be made but by the vendor's own means";
+  way += WayToMake(key);
   if (record.external) return way;
   return way + " (`keybroker backup record --external " + which + "` notes such a one)";
 }
@@ -75,10 +84,11 @@ Result<ShownKey> ShowKey(const TokenAccess& access, const policy::CurrentKeys& c
 }
 
 Status RequireVerifiedBackup(const config::Settings& settings, const ShownKey& shown,
-                             const std::string& why) {
+                             const std::string& why, bool force) {
+  if (force) return {};
   const Json& key = shown.key;
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, GetText(key, "id")));
-  const std::string changed = record.proved == 0 ? "" : ChangedFile(record, key);
+  const std::string changed = record.proved == 0 ? "" : ChangedFile(record, key, why);
   if (record.proved != 0 && changed.empty()) return {};
   const std::string unproved =
       record.external ? Unproved(settings, *record.external, shown) : std::string();
@@ -87,9 +97,8 @@ Status RequireVerifiedBackup(const config::Settings& settings, const ShownKey& s
       (unproved.empty() ? "" : "; " + unproved) + ". Say --force if that is meant";
   const std::string name = GetText(key, "name");
   if (record.proved != 0) {
-    return Fail(Denied(
-        "the backup on record of the key " + name + ", " + record.file + ", " + changed + ", and " +
-        why + ": put it back, or `keybroker drill FILE` with the file where it is now" + end));
+    return Fail(Denied("the backup on record of the key " + name + ", " + record.file + ", " +
+                       changed + end));
   }
   return Fail(Denied("the key " + name + " has no verified backup on record" +
                      (record.verified == 0 ? "" : " that a token made the key of") + ", and " +

@@ -23,9 +23,9 @@ Result<ShownKey> ShowKey(const TokenAccess& access, const policy::CurrentKeys& c
 
 // RequireVerifiedBackup is Denied unless a backup of the key is on record that a token made the key
 // of: a file that is still what it was, or an external one whose drill is not overdue and was held
-// on a token other than the key's. why says what would be lost. The message names the way to one,
-// and --force.
+// on a token other than the key's; with force it asks for none. why says what would be lost. The
+// message names the way to one, and --force.
 Status RequireVerifiedBackup(const config::Settings& settings, const ShownKey& shown,
-                             const std::string& why);
+                             const std::string& why, bool force);
 
 }  // namespace keybroker::cli

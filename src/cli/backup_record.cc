@@ -220,14 +220,16 @@ Status ForgetProofOn(const config::Settings& settings, const std::string& id,
   return StoreBackupRecord(settings, record);
 }
 
-Status ForgetProofs(const config::Settings& settings) {
+Result<size_t> ForgetProofs(const config::Settings& settings) {
   KB_ASSIGN(auto records, LoadBackupRecords(settings));
+  size_t count = 0;
   for (BackupRecord& record : records) {
     if (!record.external || record.external->drilled == 0) continue;
     record.external->drilled = 0;
     KB_TRY(StoreBackupRecord(settings, record));
+    ++count;
   }
-  return {};
+  return count;
 }
 
 int64_t DaysSince(int64_t then, int64_t now) { return now <= then ? 0 : (now - then) / 86400; }

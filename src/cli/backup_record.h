@@ -80,9 +80,9 @@ Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, i
 Status ForgetProofOn(const config::Settings& settings, const std::string& id,
                      const TokenIdentity& token);
 
-// ForgetProofs takes back what drills proved of any external backup: a token loses all that it has,
-// and which it is by another name is not known afterwards.
-Status ForgetProofs(const config::Settings& settings);
+// ForgetProofs takes back what drills proved of any external backup, and gives of how many: a token
+// loses all that it has, and which it is by another name is not known afterwards.
+Result<size_t> ForgetProofs(const config::Settings& settings);
 
 // DaysSince is the age in whole days.
 int64_t DaysSince(int64_t then, int64_t now);

@@ -35,8 +35,9 @@ struct Copying {
   const TokenAccess& to;
   KeyWish wish;
   Delivery delivery;
-  std::optional<Change> change;  // from the moment that the key may leave
-  std::string how;               // for the records; empty: nothing was asked for
+  bool foreign_certificate = false;  // the source has one under the key's CKA_ID that is another's
+  std::optional<Change> change;      // from the moment that the key may leave
+  std::string how;                   // for the records; empty: nothing was asked for
 
   ChangeRecord Record(const char* action) const {
     return {action, delivery.key.name, Hex(delivery.key.id),
@@ -133,6 +134,10 @@ Result<Answer> FinishCopy(Copying& copying, const Json& outcome, bool is_current
                               {"differences", outcome["differences"]},
                               {"key", outcome["key"]}});
   answer.notes = RemovedNotes(outcome);
+  if (copying.foreign_certificate) {
+    answer.notes.push_back("the certificate that the token \"" + copying.from.config().name +
+                           "\" has under its CKA_ID is of another key, and was left out");
+  }
   if (!present) {
     KB_TRY(Recorded(*copying.change, record, [&] {
       return KeepCurrent(copying.settings, copying.delivery.key, is_current);
@@ -216,7 +221,9 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
   auto identity = ParseIdentity(source["token"]);
   if (!identity) return Fail(Internal("the token's process gave an answer that does not fit"));
   delivery.token = std::move(*identity);
-  Copying copying{settings, options, from, to, wish, std::move(delivery), std::nullopt, ""};
+  const bool foreign = delivery.key.chain.empty() && !GetText(source, "certificate").empty();
+  Copying copying{settings, options,      from, to, wish, std::move(delivery),
+                  foreign,  std::nullopt, ""};
   const auto outcome = to.Run(
       true, {}, [&](LoggedIn& token) { return ReceiveOnTarget(token, copying.delivery); },
       [&](const Json& question) { return SendOnQuestion(copying, question); });

@@ -14,6 +14,8 @@
 namespace keybroker::cli {
 namespace {
 
+constexpr char kDeletingLoses[] = "deleting it loses it for good";
+
 struct DeleteOptions : PickOptions {
   bool force = false;
   bool yes = false;
@@ -79,11 +81,6 @@ Status ForgetCurrent(const config::Settings& settings, const Json& key) {
   return StoreCurrent(settings, current);
 }
 
-Status RequireBackup(const config::Settings& settings, const ShownKey& key, bool force) {
-  if (force) return {};
-  return RequireVerifiedBackup(settings, key, "deleting it loses it for good");
-}
-
 Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& options) {
   KB_ASSIGN(KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const auto settings, invocation.Settings());
@@ -92,13 +89,14 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   KB_ASSIGN(const ShownKey shown, ShowKey(access, current, wish));
   wish.id =
       GetText(shown.key, "id");  // the very key that was asked about, and whose backup was found
-  KB_TRY(RequireBackup(settings, shown, options.force));
+  KB_TRY(RequireVerifiedBackup(settings, shown, kDeletingLoses, options.force));
   KB_TRY(Confirm("This destroys the " + GetText(shown.key, "type") + " key " + wish.name + " (id " +
                      wish.id + ") on the token \"" + access.config().name + "\" for good" +
                      BoundTo(settings, shown.key),
                  wish.name, options.yes));
   KB_ASSIGN(Change change, Change::Begin(settings));
-  KB_TRY(RequireBackup(settings, shown, options.force));  // nobody changes that any more
+  // Again, now that nobody else changes anything.
+  KB_TRY(RequireVerifiedBackup(settings, shown, kDeletingLoses, options.force));
   ChangeRecord record{"key-delete", wish.name, wish.id, "token " + access.config().name};
   KB_ASSIGN(const Json key,
             Recorded(change, record, [&] { return DeleteOnToken(access, current, wish); }));

@@ -12,6 +12,8 @@
 namespace keybroker::cli {
 namespace {
 
+constexpr char kSealingLoses[] = "once it is sealed none can ever be made";
+
 struct SealOptions : PickOptions {
   bool force = false;
   bool yes = false;
@@ -31,11 +33,6 @@ Result<Json> SealOnToken(const TokenAccess& access, const policy::CurrentKeys& c
   });
 }
 
-Status CheckBackedUp(const config::Settings& settings, const ShownKey& key, bool force) {
-  if (force) return {};
-  return RequireVerifiedBackup(settings, key, "once it is sealed none can ever be made");
-}
-
 Result<Answer> KeySeal(const Invocation& invocation, const SealOptions& options) {
   KB_ASSIGN(KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const auto settings, invocation.Settings());
@@ -47,13 +44,14 @@ Result<Answer> KeySeal(const Invocation& invocation, const SealOptions& options)
     return MakeAnswer("the key " + wish.name + " is not exportable already: nothing was changed",
                       {{"key", key}});
   }
-  KB_TRY(CheckBackedUp(settings, shown, options.force));
+  KB_TRY(RequireVerifiedBackup(settings, shown, kSealingLoses, options.force));
   KB_TRY(Confirm("This makes the key " + wish.name + " on the token \"" + access.config().name +
                      "\" not exportable, for good",
                  wish.name, options.yes));
   KB_ASSIGN(Change change, Change::Begin(settings));
-  KB_TRY(CheckBackedUp(settings, shown, options.force));  // nobody changes that any more
-  wish.id = GetText(key, "id");                           // the very key that was asked about
+  // Again, now that nobody else changes anything.
+  KB_TRY(RequireVerifiedBackup(settings, shown, kSealingLoses, options.force));
+  wish.id = GetText(key, "id");  // the very key that was asked about
   const ChangeRecord record{"key-seal", wish.name, wish.id, "token " + access.config().name};
   KB_ASSIGN(const Json sealed,
             Recorded(change, record, [&] { return SealOnToken(access, current, wish); }));

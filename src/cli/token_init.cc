@@ -115,7 +115,10 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
   }
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"token-init", "", "", config.name};
-  if (options.overwrite) KB_TRY(ForgetProofs(settings));
+  size_t unproved = 0;
+  if (options.overwrite) {
+    KB_ASSIGN(unproved, ForgetProofs(settings));
+  }
   KB_ASSIGN(const Json made, Recorded(change, record, [&] {
               return RunAsTokenUser(
                   settings, config, secrets, [&](const std::vector<Secret>& received) {
@@ -130,6 +133,11 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
                              {{"name", config.name}, {"token", made}});
   if (!file_problem.empty()) {
     answer.notes.push_back("its tokenhost will not find this PIN: " + file_problem);
+  }
+  if (unproved != 0) {
+    answer.notes.push_back(
+        "what drills proved of external backups counts no longer, since they may have been on this "
+        "token: `keybroker backup check` says which to drill again");
   }
   KB_TRY(change.Done(record, answer));
   return answer;

@@ -242,6 +242,21 @@ TEST_F(BackupCommand, ChangesNothingWhereTheKeyIsThereOrTheFileIsNotRight) {
   EXPECT_EQ(Answer({"key", "list"}), before);
 }
 
+TEST_F(BackupCommand, OfAnotherKeyWithTheSameIdOpensNoWayToDelete) {
+  const std::string file = Export("ec");
+  Text(TokenArguments("spare", "spare"));
+  Text({"token", "init", "spare", "--so-pin-file", File("so-pin")});
+  const auto made = keybroker::test::RunCommand(
+      {"pkcs11-tool", "--module", KB_SOFTHSM, "--login", "--pin", kPin, "--token-label", "spare",
+       "--keypairgen", "--key-type", "EC:prime256v1", "--label", kName, "--id", Id(kName, "ec")},
+      {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
+  ASSERT_EQ(made.status, 0) << made.err;
+  GiveTokenFiles();
+  EXPECT_THAT(Fails({"key", "delete", kName, "--type", "ec", "--token", "spare", "--yes"}),
+              HasSubstr("is of another key, which has the same CKA_ID"));
+  Text({"key", "delete", kName, "--type", "ec", "--token", "main", "--yes"});
+}
+
 TEST_F(BackupCommand, GrantsNothingThatTheHostDoesNot) {
   Text({"listener", "add", "https", "--user", "root"});
   Text({"listener", "bind", "https", kName});

@@ -126,6 +126,21 @@ TEST_F(KeyCopy, ComparesAKeyThatIsThereAndChangesNothing) {
               AllOf(HasSubstr("on the token \"main\""), HasSubstr("on the token \"spare\"")));
 }
 
+TEST_F(KeyCopy, LeavesOutACertificateOfAnotherKey) {
+  MakeKey("ec");
+  MakeCa();
+  OpenSsl({"x509", "-in", File("ca.pem"), "-outform", "DER", "-out", File("ca.der")});
+  const auto put = keybroker::test::RunCommand(
+      {"pkcs11-tool", "--module", KB_SOFTHSM, "--login", "--pin", kPin, "--token-label", "stack",
+       "--write-object", File("ca.der"), "--type", "cert", "--id", Key("main", "ec")["id"]},
+      {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
+  ASSERT_EQ(put.status, 0) << put.err;
+  GiveTokenFiles();
+  EXPECT_THAT(Run(Copy("main", "spare", {"--yes"})).err, HasSubstr("is of another key"));
+  EXPECT_EQ(Key("spare", "ec")["certificate"], nullptr);
+  ExpectCopied("main", "spare", "ec");
+}
+
 TEST_F(KeyCopy, TellsOnWhichTokenTheKeyIsNot) {
   MakeKey("ec");
   EXPECT_THAT(Fails({"key", "copy", kName, "--to", "main"}),

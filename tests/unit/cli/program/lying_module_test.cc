@@ -32,8 +32,10 @@ class LyingModule : public BackupHost {
   // Lie has the next command get this as its token's answer.
   keybroker::test::CommandResult Lie(const std::string& answer, const Arguments& command) const {
     Write("token/lie", "{\"result\":" + answer + "}", 0644);
-    Write("token/plan", "C_Initialize 0 9 lie\n", 0666);
+    const std::string plan = "C_Initialize 0 9 lie\n";
+    Write("token/plan", plan, 0666);
     auto result = Run(command);
+    EXPECT_NE(Read("token/plan"), plan) << "its token was not asked";
     Write("token/plan", "", 0666);
     return result;
   }
@@ -43,6 +45,7 @@ class LyingModule : public BackupHost {
 
 TEST_F(LyingModule, EndsAnyCommandWithAnErrorAndNoMore) {
   const std::string current = Read("etc/current.toml");
+  ASSERT_THAT(current, HasSubstr(kName));
   for (const Arguments& command :
        {Arguments{"key", "list"}, Arguments{"key", "show", kName},
         Arguments{"key", "generate", "new.test"}, Arguments{"token", "probe"},
