@@ -51,7 +51,10 @@ if(KB_SANITIZE)
   target_compile_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG} -fno-sanitize-recover=all
     $<IF:${KB_IS_TEST},-O0,-O1> -g1)
   target_compile_definitions(kb_flags INTERFACE KB_SANITIZED=1)
-  target_link_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG})
+  # A descriptor of each string literal would be relocated at every start, and the tests start thousands
+  # of programs.
+  target_link_options(kb_flags INTERFACE -fsanitize=${KB_SANITIZE_ARG}
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-no-pie>)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(kb_flags INTERFACE $<IF:${KB_IS_TEST},-O0,-O2>)
   target_compile_definitions(kb_flags INTERFACE $<$<NOT:${KB_IS_TEST}>:_FORTIFY_SOURCE=2>)

@@ -59,21 +59,30 @@ class FactorSearch : public KeySearch {
   Context context_{BN_CTX_new(), BN_CTX_free};
 };
 
-// LooksRandom spares a multiplication of the curve for pointers, counters, texts and zeros. Of 32
-// random bytes fewer than 20 are different once in ten thousand million times.
-bool LooksRandom(const unsigned char* window, size_t size) {
-  constexpr size_t kSample = 32;
-  constexpr unsigned kDifferent = 20;
-  std::array<bool, 256> seen{};
-  unsigned different = 0;
-  bool text = true;
-  for (size_t i = 0; i < std::min(size, kSample); ++i) {
-    different += seen[window[i]] ? 0 : 1;
-    seen[window[i]] = true;
-    text = text && window[i] < 0x80U;
+// Sample looks at a window as it moves byte by byte, and spares a multiplication of the curve for
+// pointers, counters, texts and zeros. Of 32 random bytes fewer than 20 are different once in ten
+// thousand million times.
+class Sample {
+ public:
+  static constexpr size_t kSize = 32;
+
+  void Add(unsigned char byte) {
+    different_ += times_[byte]++ == 0 ? 1 : 0;
+    high_ += byte >= 0x80U ? 1 : 0;
   }
-  return different >= kDifferent && !text;
-}
+  void Remove(unsigned char byte) {
+    different_ -= --times_[byte] == 0 ? 1 : 0;
+    high_ -= byte >= 0x80U ? 1 : 0;
+  }
+  bool LooksRandom() const { return different_ >= kDifferent && high_ > 0; }
+
+ private:
+  static constexpr unsigned kDifferent = 20;
+
+  std::array<unsigned, 256> times_{};
+  unsigned different_ = 0;
+  unsigned high_ = 0;
+};
 
 class ScalarSearch : public KeySearch {
  public:
@@ -88,9 +97,14 @@ class ScalarSearch : public KeySearch {
 
   unsigned Count(const std::vector<unsigned char>& memory) override {
     unsigned found = 0;
+    Sample sample;
+    const size_t sampled = std::min(size_, Sample::kSize);
+    for (size_t at = 0; at + 1 < sampled && at < memory.size(); ++at) sample.Add(memory[at]);
     for (size_t at = 0; at + size_ <= memory.size(); ++at) {
       const unsigned char* window = memory.data() + at;
-      if (!LooksRandom(window, size_)) continue;
+      if (at > 0) sample.Remove(memory[at - 1]);
+      sample.Add(window[sampled - 1]);
+      if (!sample.LooksRandom()) continue;
       if (Fits(BN_bin2bn(window, Size(), candidate_.get()))) ++found;
       if (at % kWord == 0 && Fits(BN_lebin2bn(window, Size(), candidate_.get()))) ++found;
     }
