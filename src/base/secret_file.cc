@@ -9,6 +9,7 @@
 
 #include "base/regular_file.h"
 #include "keybroker/base/process.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker {
 namespace {
@@ -28,8 +29,8 @@ Error NotReadable(const std::filesystem::path& path) {
       "the user \"" + OwnName() + "\", as whom " + path.string() +
       " is read, may not. Run keybroker as root; if that is the tokenhost's user already, "
       "the file must be its: chown " +
-      OwnName() + " " + path.string() +
-      " (and each folder above must let that user through: namei -l " + path.string() +
+      OwnName() + " " + ShellQuote(path.string()) +
+      " (and each folder above must let that user through: namei -l " + ShellQuote(path.string()) +
       " shows them)");
 }
 
@@ -37,11 +38,11 @@ Status CheckOwner(const std::filesystem::path& path, const struct stat& info) {
   if (info.st_uid != ::geteuid() && info.st_uid != 0) {
     return Fail(Denied(path.string() + " belongs to uid " + std::to_string(info.st_uid) +
                        ", and is read as the user \"" + OwnName() + "\", whose it must be: chown " +
-                       OwnName() + " " + path.string()));
+                       OwnName() + " " + ShellQuote(path.string())));
   }
   if ((info.st_mode & 077) == 0) return {};
-  return Fail(
-      Denied(path.string() + " is open to others than its owner: chmod 0600 " + path.string()));
+  return Fail(Denied(path.string() + " is open to others than its owner: chmod 0600 " +
+                     ShellQuote(path.string())));
 }
 
 // ReadAll reads to the end of the file, or until there is no more room.

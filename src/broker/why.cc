@@ -3,6 +3,7 @@
 
 #include "broker/status.h"
 #include "broker/unknown_keys.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
 
@@ -68,7 +69,7 @@ std::string WithoutKey(const policy::Listener& listener, const Question& questio
   if (unknown.empty()) return policy::ExplainNoKey(listener, question.key_name);
   const std::string key(question.key_name);
   return "listener \"" + listener.name + "\" has no binding for the key \"" + key +
-         "\": keybroker listener bind " + listener.name + " " + key +
+         "\": keybroker listener bind " + listener.name + " " + ShellQuote(key) +
          ". Whether a token holds it is not known: " + unknown;
 }
 

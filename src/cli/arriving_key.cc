@@ -7,6 +7,7 @@
 #include "cli/token_leftovers.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -155,8 +156,8 @@ Status StoreArrivedGeneration(const config::Settings& settings, const ArrivingKe
   if (entry->second != id) {
     answer.notes.push_back("another generation (id " + entry->second +
                            ") is the current one and stays it: this " + words.source +
-                           " is of an older or other key. `keybroker key current " + key.name +
-                           " --id " + id + "` would change that");
+                           " is of an older or other key. `keybroker key current " +
+                           ShellQuote(key.name) + " --id " + id + "` would change that");
   }
   return {};
 }

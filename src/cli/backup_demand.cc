@@ -8,6 +8,7 @@
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -15,8 +16,9 @@ namespace {
 // Unproved is why the external backup on record does not stand for the key, "" when it does.
 std::string Unproved(const config::Settings& settings, const ExternalBackup& external,
                      const ShownKey& shown) {
-  const std::string drill = ": `keybroker drill --external " + GetText(shown.key, "name") +
-                            " --type " + GetText(shown.key, "type") + " --token " +
+  const std::string drill = ": `keybroker drill --external " +
+                            ShellQuote(GetText(shown.key, "name")) + " --type " +
+                            GetText(shown.key, "type") + " --token " +
                             (external.at.empty() ? "STANDBY" : external.at) + "`";
   if (external.SpkiSha256() != GetText(shown.key, "spki_sha256")) {
     return "the external backup on record is of another key with its CKA_ID";
@@ -39,7 +41,7 @@ std::string Unproved(const config::Settings& settings, const ExternalBackup& ext
 // WayToMake is how a backup of the key comes to be.
 std::string WayToMake(const Json& key) {
   return GetBool(key, "exportable")
-             ? "`keybroker backup export " + GetText(key, "name") + " --type " +
+             ? "`keybroker backup export " + ShellQuote(GetText(key, "name")) + " --type " +
                    GetText(key, "type") + " -o FILE` makes one"
              : "it is not exportable, so none can be made but by the vendor's own means";
 }
@@ -60,7 +62,7 @@ std::string ChangedFile(const BackupRecord& record, const Json& key, const std::
 
 // WayToOne is what to do about a key without a proved backup.
 std::string WayToOne(const BackupRecord& record, const Json& key) {
-  const std::string which = GetText(key, "name") + " --type " + GetText(key, "type");
+  const std::string which = ShellQuote(GetText(key, "name")) + " --type " + GetText(key, "type");
   std::string way =
       record.verified == 0 ? "" : "`" + DrillCommand(record.file) + "` would prove that one; ";
   way += WayToMake(key);

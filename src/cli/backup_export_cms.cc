@@ -4,6 +4,7 @@
 
 #include "keybroker/backup/cms.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/sign_message.h"
 #include "keybroker/token/recipient_wrap.h"
 
@@ -19,7 +20,7 @@ Status CheckForCms(const BackupSubject& subject, const Recipients& recipients) {
     return Fail(
         Conflict("it has no certificate yet, and a CMS backup is signed by the key with "
                  "one: `keybroker certificate install " +
-                 manifest.name + "` first, or --format pkcs12"));
+                 ShellQuote(manifest.name) + "` first, or --format pkcs12"));
   }
   const bool own = std::any_of(recipients.begin(), recipients.end(), [&](const auto& each) {
     return each.certificate.spki == manifest.spki;

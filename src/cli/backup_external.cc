@@ -9,6 +9,7 @@
 #include "cli/key_pick.h"
 #include "cli/public_key_look.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/certificate.h"
 
 namespace keybroker::cli {
@@ -67,7 +68,7 @@ std::string ReplacedText(const ExternalBackup& old) {
 
 Answer Tell(const BackupRecord& record, const Json& key) {
   const ExternalBackup& external = *record.external;
-  const std::string drill = "`keybroker drill --external " + record.name + " --type " +
+  const std::string drill = "`keybroker drill --external " + ShellQuote(record.name) + " --type " +
                             record.type + " --token " +
                             (external.at.empty() ? "STANDBY" : external.at) + "`";
   return MakeAnswer("an external backup of the key " + record.name + " (" + record.type + ", id " +

@@ -8,6 +8,7 @@
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -200,7 +201,7 @@ std::string BackupText(const Json& json) {
 }
 
 std::string EmergencyWay(const std::string& path, backup::FileFormat format) {
-  const std::string file = EscapeUnprintable(path);
+  const std::string file = ShellQuote(path);
   if (format == backup::FileFormat::kPkcs12) {
     return "without keybroker, on any host: openssl pkcs12 -in " + file +
            " -nodes   (prints the private key in the clear)";

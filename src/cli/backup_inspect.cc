@@ -3,6 +3,7 @@
 #include "cli/backup_commands.h"
 #include "cli/backup_input.h"
 #include "keybroker/base/printable.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -19,10 +20,9 @@ Result<Answer> Inspect(const std::string& file) {
             "whether the key is in it, a drill\n"
           : "NOT VERIFIED: this is what the file says of itself; without its "
             "password anybody could have written it\n";
-  Answer answer =
-      MakeAnswer(says + BackupText(json) + "next: keybroker backup verify " +
-                     EscapeUnprintable(input.path) + (cms ? " --recovery-key FILE" : ""),
-                 {{"backup", json}});
+  Answer answer = MakeAnswer(says + BackupText(json) + "next: keybroker backup verify " +
+                                 ShellQuote(input.path) + (cms ? " --recovery-key FILE" : ""),
+                             {{"backup", json}});
   answer.notes = BackupWarnings(*backup);
   return answer;
 }

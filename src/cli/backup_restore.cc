@@ -14,6 +14,7 @@
 #include "cli/restore_to_file.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -57,7 +58,7 @@ void BindingsReport(const config::Settings& settings, const backup::Manifest& ma
     } else {
       answer.text += "listener " + binding.listener + " could use it when it was backed up, and " +
                      "cannot here: keybroker listener bind " + binding.listener + " " +
-                     manifest.name + "\n";
+                     ShellQuote(manifest.name) + "\n";
     }
   }
 }
@@ -94,7 +95,7 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
     }));
     KB_TRY(Recorded(change, record, [&] { return StoreArrivedChain(settings, arriving); }));
     BindingsReport(settings, manifest, answer);
-    answer.text += "next: keybroker reference write " + manifest.name + " --type " +
+    answer.text += "next: keybroker reference write " + ShellQuote(manifest.name) + " --type " +
                    std::string(cryptoki::KeyTypeName(manifest.type)) + ", on a new host";
   }
   if (!GetBool(outcome, "present")) {

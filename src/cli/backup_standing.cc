@@ -2,6 +2,7 @@
 
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/file.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/certificate.h"
 
 namespace keybroker::cli {
@@ -29,7 +30,8 @@ BackupStanding StandingOfFile(const BackupRecord& record) {
 }  // namespace
 
 std::string DrillCommand(const std::string& file) {
-  return "keybroker drill " + file + (file.ends_with(".cms") ? " --recovery-key KEY" : "");
+  return "keybroker drill " + ShellQuote(file) +
+         (file.ends_with(".cms") ? " --recovery-key KEY" : "");
 }
 
 BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& record,
@@ -42,7 +44,7 @@ BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& 
   const std::string drill = ": `" + DrillCommand(record.file) + "`";
   if (DaysSince(record.verified, now) > settings.backup_days) {
     return {"verify-due", "last verified " + DaysAgo(record.verified, now) +
-                              ": `keybroker backup verify " + record.file + "`"};
+                              ": `keybroker backup verify " + ShellQuote(record.file) + "`"};
   }
   if (record.drilled == 0) return {"drill-due", "this file was never restored in a drill" + drill};
   if (DaysSince(record.drilled, now) > settings.drill_days) {

@@ -8,6 +8,8 @@
 #include "cli/listener_file.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -16,7 +18,7 @@ Error NotExportable(const token::KeyPair& key) {
   return Denied("the key " + Describe(key) +
                 " was generated, or sealed, as not exportable, which holds for good: it cannot be "
                 "backed up. `keybroker key generate " +
-                key.label + " --type " + std::string(cryptoki::KeyTypeName(key.type)) +
+                ShellQuote(key.label) + " --type " + std::string(cryptoki::KeyTypeName(key.type)) +
                 " --new-generation --exportable` makes one that can");
 }
 

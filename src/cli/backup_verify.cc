@@ -10,6 +10,7 @@
 #include "cli/change.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -58,7 +59,7 @@ Result<Answer> Verify(const Invocation& invocation, const VerifyOptions& options
              "it\n"
            : "verified: the password fits, and nothing was changed since it was written\n") +
           BackupText(json) + "that the key restores and signs is proved by: keybroker drill " +
-          EscapeUnprintable(input.path) + (cms ? " --recovery-key FILE" : ""),
+          ShellQuote(input.path) + (cms ? " --recovery-key FILE" : ""),
       {{"backup", json}});
   answer.notes = BackupWarnings(*backup);
   if (!settings) {

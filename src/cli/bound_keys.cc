@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "keybroker/base/shell_quote.h"
+
 namespace keybroker::cli {
 namespace {
 
@@ -21,7 +23,7 @@ Error NothingBound(const policy::Listener& listener, const std::string& key) {
   return NotFound("the listener \"" + listener.name + "\" is bound to " +
                   (all.empty() ? "no key" : all + " only, or not by that type") +
                   ": `keybroker listener bind " + listener.name + " " +
-                  (key.empty() ? "KEY" : key) + "`");
+                  (key.empty() ? "KEY" : ShellQuote(key)) + "`");
 }
 
 Error NoSuchKey(const policy::Listener& listener, const std::string& names) {

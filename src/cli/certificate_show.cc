@@ -4,6 +4,7 @@
 #include "cli/key_choice.h"
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -63,7 +64,7 @@ Result<Answer> CertificateShow(const Invocation& invocation, const ShowOptions& 
   }
   if (!answer.text.empty()) return answer;
   return Fail(NotFound("no certificate is installed for the current keys of " + wish.name +
-                       ": `keybroker certificate install " + wish.name + " FILE`"));
+                       ": `keybroker certificate install " + ShellQuote(wish.name) + " FILE`"));
 }
 
 }  // namespace

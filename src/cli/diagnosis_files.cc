@@ -7,6 +7,7 @@
 #include "cli/diagnosis.h"
 #include "cli/listener_side.h"
 #include "keybroker/base/process.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -51,7 +52,7 @@ std::string ProblemWith(const OwnedPath& wanted) {
   if (!IsOwner(wanted.owner, info.st_uid)) {
     const std::string owner = wanted.owner.empty() ? "root" : wanted.owner;
     return path + " belongs to uid " + std::to_string(info.st_uid) + ": chown " + owner + " " +
-           path;
+           ShellQuote(path);
   }
   const mode_t forbidden = wanted.is_private ? 0077 : 0022;
   if ((info.st_mode & forbidden) == 0) return {};
@@ -59,7 +60,7 @@ std::string ProblemWith(const OwnedPath& wanted) {
          (wanted.is_private ? " is open to others: chmod go= "
                             : " can be written by others: "
                               "chmod go-w ") +
-         path;
+         ShellQuote(path);
 }
 
 void ExamineFiles(const config::Settings& settings, Diagnosis& diagnosis) {

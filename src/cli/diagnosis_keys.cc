@@ -8,6 +8,7 @@
 #include "cli/layout.h"
 #include "cli/listener_file.h"
 #include "keybroker/base/file.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/certificate.h"
 
 namespace keybroker::cli {
@@ -110,13 +111,13 @@ void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys
         diagnosis.Wrong("listener " + name, bound +
                                                 ", which is on no token: `keybroker backup "
                                                 "restore " +
-                                                backup + "`");
+                                                ShellQuote(backup) + "`");
         continue;
       }
       const std::string type = binding.type ? TypeOption(*binding.type) : std::string();
-      const std::string remedy = unknown.empty()
-                                     ? "`keybroker key generate " + binding.key + type + "`"
-                                     : "a token may hold one that was made elsewhere; " + unknown;
+      const std::string remedy =
+          unknown.empty() ? "`keybroker key generate " + ShellQuote(binding.key) + type + "`"
+                          : "a token may hold one that was made elsewhere; " + unknown;
       diagnosis.Warn("listener " + name, bound + ", and keybroker made no such key: " + remedy);
     }
   }
@@ -145,15 +146,16 @@ void ExamineKeys(const config::Settings& settings, const Json& broker_status, in
                        "whether the current key " + id + " is there is not known: " + unknown);
       } else {
         const std::string backup = BackupOf(records, name, type, id);
-        diagnosis.Wrong(subject,
-                        "the current key " + id + " is on no token that the broker sees: " +
-                            (backup.empty() ? "`keybroker key list`, or restore it"
-                                            : "`keybroker backup restore " + backup + "`"));
+        diagnosis.Wrong(
+            subject,
+            "the current key " + id + " is on no token that the broker sees: " +
+                (backup.empty() ? "`keybroker key list`, or restore it"
+                                : "`keybroker backup restore " + ShellQuote(backup) + "`"));
         continue;
       }
     }
-    ExamineCertificate(subject, name + TypeOption(type), ChainFile(settings, name, type, id), now,
-                       diagnosis);
+    ExamineCertificate(subject, ShellQuote(name) + TypeOption(type),
+                       ChainFile(settings, name, type, id), now, diagnosis);
   }
   ExamineBindings(settings, *current, records, unknown, diagnosis);
 }

@@ -11,6 +11,7 @@
 #include "cli/change.h"
 #include "cli/drill_answer.h"
 #include "cli/drill_standby.h"
+#include "keybroker/base/shell_quote.h"
 #include "cli/key_choice.h"
 #include "keybroker/base/joined.h"
 
@@ -44,7 +45,7 @@ Error NoneOnRecord(const ExternalDrill& drill) {
   return NotFound("no external backup of " + drill.name +
                   (drill.type.empty() ? "" : " (" + drill.type + ")") +
                   (drill.id.empty() ? "" : " with the id " + drill.id) +
-                  " is on record: `keybroker backup record --external " + drill.name +
+                  " is on record: `keybroker backup record --external " + ShellQuote(drill.name) +
                   " --note TEXT` notes one");
 }
 

@@ -13,6 +13,7 @@
 #include "cli/restore_on_token.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -149,7 +150,7 @@ Born Delivered(const Making& making, const Json& outcome) {
   const Status recorded = RecordExported(making.change.settings(), seen, std::time(nullptr));
   if (!recorded) {
     born.notes.push_back("its backup is not on record (" + recorded.error().detail +
-                         "): `keybroker drill " + input.path + "` puts it there");
+                         "): `keybroker drill " + ShellQuote(input.path) + "` puts it there");
   }
   return born;
 }

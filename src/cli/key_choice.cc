@@ -8,6 +8,7 @@
 
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/certificate.h"
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/policy/listener.h"
@@ -30,9 +31,11 @@ Error NoSuchKey(const token::KeyList& keys, const KeyWish& wish) {
   what += "key " + wish.name;
   if (!wish.id.empty()) {
     return NotFound(what + " with the id " + wish.id + ": " + NamesOf(keys) +
-                    ". An id is given whole, as `keybroker key show " + wish.name + "` prints it");
+                    ". An id is given whole, as `keybroker key show " + ShellQuote(wish.name) +
+                    "` prints it");
   }
-  return NotFound(what + ": " + NamesOf(keys) + ". `keybroker key generate " + wish.name +
+  return NotFound(what + ": " + NamesOf(keys) + ". `keybroker key generate " +
+                  ShellQuote(wish.name) +
                   (wish.type ? " --type " + std::string(KeyTypeName(*wish.type)) : std::string()) +
                   "` makes one");
 }

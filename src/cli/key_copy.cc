@@ -9,6 +9,7 @@
 #include "keybroker/base/hex.h"
 #include "keybroker/credential/certificate.h"
 #include "keybroker/token/receiving_key.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -144,7 +145,7 @@ Result<Answer> FinishCopy(Copying& copying, const Json& outcome, bool is_current
     }));
     answer.json["key"]["current"] = is_current;
     const std::string& source = copying.from.config().name;
-    const std::string key = copying.delivery.key.name + " --type " +
+    const std::string key = ShellQuote(copying.delivery.key.name) + " --type " +
                             std::string(cryptoki::KeyTypeName(copying.delivery.key.type));
     answer.text += copying.how + "\nit is " + (copying.delivery.key.exportable ? "" : "not ") +
                    "exportable from there" + "\nit is still on the token \"" + source +
@@ -167,8 +168,8 @@ Result<Answer> Prepare(const config::Settings& settings, const CopyOptions& opti
   Answer answer = MakeAnswer(
       "the token \"" + to.config().name +
           "\" made a key to receive one, with the SHA-256 fingerprint\n  " + fingerprint +
-          "\ncheck it by the token's own means, then: keybroker key copy " + options.name +
-          " --to " + to.config().name + " --fingerprint " + fingerprint,
+          "\ncheck it by the token's own means, then: keybroker key copy " +
+          ShellQuote(options.name) + " --to " + to.config().name + " --fingerprint " + fingerprint,
       made);
   KB_TRY(change.Record(record, {}));
   return answer;

@@ -9,6 +9,7 @@
 #include "cli/key_tokens.h"
 #include "cli/rewrite.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -26,7 +27,7 @@ Status CheckCertificate(const token::KeyList& keys, const policy::CurrentKeys& c
                               !other.certificate.empty() && IsCurrent(keys, current, other);
                      });
   if (!loses) return {};
-  const std::string key = picked.label + " --type " +
+  const std::string key = ShellQuote(picked.label) + " --type " +
                           std::string(cryptoki::KeyTypeName(picked.type)) + " --id " +
                           Hex(picked.id);
   return Fail(
@@ -58,7 +59,7 @@ Result<Answer> KeyCurrent(const Invocation& invocation, const CurrentOptions& op
   if (!changed) {
     return MakeAnswer(which + id + " already: nothing was changed" +
                           (wish.id.empty() ? ". --id chooses another (`keybroker key show " +
-                                                 wish.name + "` lists them)"
+                                                 ShellQuote(wish.name) + "` lists them)"
                                            : ""),
                       {{"key", key}, {"changed", false}});
   }
@@ -66,8 +67,8 @@ Result<Answer> KeyCurrent(const Invocation& invocation, const CurrentOptions& op
   KB_TRY(StoreCurrent(settings, current));
   Answer answer = MakeAnswer(which + "now " + id, {{"key", key}, {"changed", true}});
   if (key["certificate"].is_null()) {
-    answer.notes.push_back("it has no certificate yet: `keybroker request create " + wish.name +
-                           " --type " + GetText(key, "type") + "`");
+    answer.notes.push_back("it has no certificate yet: `keybroker request create " +
+                           ShellQuote(wish.name) + " --type " + GetText(key, "type") + "`");
   }
   answer.notes.push_back("references name their key by id, so they have to be written again");
   answer.text += "\n" + NextRewrites(settings, wish.name, *type);

@@ -11,6 +11,7 @@
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/joined.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/policy/listener.h"
 #include "keybroker/token/key_wrap.h"
 
@@ -106,8 +107,8 @@ Error MadeButNotCurrent(const token::KeySpec& spec, const std::string& id, Error
   error.detail = "the key " + spec.label + " (id " + id +
                  ") was made and is on the token, but that it is the current one could not be "
                  "written down: " +
-                 error.detail + ". Then run `keybroker key current " + spec.label + " --id " + id +
-                 "`, and do not generate it again";
+                 error.detail + ". Then run `keybroker key current " + ShellQuote(spec.label) +
+                 " --id " + id + "`, and do not generate it again";
   return error;
 }
 
@@ -161,7 +162,7 @@ void TellOfBirth(const Born& born, const std::string& token, Answer& answer, Cha
   record.detail += ", out of the backup at birth, file " + file + ", sha256 " +
                    GetText(born.backup, "sha256") + "; " + ExposureText(born.exposure);
   answer.text = BornText(born, token) + answer.text +
-                "\nthen: copy the backup off this host, and keybroker drill " + file;
+                "\nthen: copy the backup off this host, and keybroker drill " + ShellQuote(file);
   answer.json["backup"] = born.backup;
   answer.json["exposure"] = born.exposure;
   answer.notes.insert(answer.notes.end(), born.notes.begin(), born.notes.end());

@@ -15,6 +15,7 @@
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/secret_file.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/policy/listener.h"
 #include "keybroker/token/import_key.h"
 
@@ -123,7 +124,7 @@ Result<std::string> ChooseName(const ImportOptions& options, const ArrivingKey& 
 void NotesOnCertificate(const ArrivingKey& key, Answer& answer) {
   if (key.chain.empty()) {
     answer.notes.push_back("no certificate came with the key: `keybroker certificate install " +
-                           key.name + " FILE` adds one");
+                           ShellQuote(key.name) + " FILE` adds one");
     return;
   }
   const auto& leaf = key.chain.front();
@@ -153,7 +154,7 @@ std::string Advice(const Source& source, const ImportOptions& options) {
          source.path +
          " still holds the private key. Once its copy for the safe is made, delete it, and every "
          "other copy: shred -u " +
-         source.path +
+         ShellQuote(source.path) +
          "\nkeybroker deletes no source. A key that was in a file is as secret as that "
          "file ever was: `keybroker key generate` makes one that never was in any";
 }

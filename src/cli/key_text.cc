@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "keybroker/base/shell_quote.h"
+
 namespace keybroker::cli {
 namespace {
 
@@ -37,7 +39,7 @@ std::string GeneratedText(const Json& key, const std::string& token) {
                   {"  exportable", GetBool(key, "exportable")
                                        ? "yes, until it is sealed: keybroker backup export"
                                        : "no, and it never will be"}}) +
-         "next: keybroker request create " + name + " --type " + GetText(key, "type") +
+         "next: keybroker request create " + ShellQuote(name) + " --type " + GetText(key, "type") +
          (GetBool(key, "current") ? "" : " --id " + GetText(key, "id"));
 }
 

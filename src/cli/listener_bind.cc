@@ -6,6 +6,7 @@
 #include "cli/listener_commands.h"
 #include "cli/listener_file.h"
 #include "cli/listener_text.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -48,10 +49,10 @@ Result<Answer> ListenerBind(const Invocation& invocation, const BindOptions& opt
                              [&](const auto& e) { return e.first.first == wish.name; });
   if (!known) {
     answer.notes.push_back(
-        "no key " + wish.name + " is known yet: `keybroker key generate " + wish.name +
+        "no key " + wish.name + " is known yet: `keybroker key generate " + ShellQuote(wish.name) +
         (wish.type ? " --type " + std::string(cryptoki::KeyTypeName(*wish.type)) : std::string()) +
         "` makes one, or, if the name is mistyped, `keybroker listener unbind " + listener.name +
-        " " + wish.name + "`");
+        " " + ShellQuote(wish.name) + "`");
   }
   KB_TRY(change.Done({"listener-bind", wish.name, "", listener.name}, answer));
   return answer;

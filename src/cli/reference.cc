@@ -12,6 +12,7 @@
 #include "cli/rewrite.h"
 #include "cli/token_access.h"
 #include "keybroker/base/process.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -99,8 +100,8 @@ Result<Answer> ReferenceWrite(const Invocation& invocation, const WriteOptions& 
       const std::string type(cryptoki::KeyTypeName(target.type));
       answer.notes.push_back("warning: the listener \"" + listener.name +
                              "\" may not sign with the " + type + " key " + target.name +
-                             ": keybroker listener bind " + listener.name + " " + target.name +
-                             " --type " + type);
+                             ": keybroker listener bind " + listener.name + " " +
+                             ShellQuote(target.name) + " --type " + type);
     }
   }
   std::vector<credential::Certificate> chain;

@@ -6,6 +6,7 @@
 #include "cli/layout.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/reference.h"
 
 namespace keybroker::cli {
@@ -55,7 +56,8 @@ std::vector<std::string> ExpiredNotes(const KeyTarget& target,
     notes.push_back("warning: the certificate \"" + one.subject + "\" in the chain of " +
                     target.name + " (" + std::string(cryptoki::KeyTypeName(target.type)) +
                     ") expired at " + credential::FormatTime(one.not_after) +
-                    ", and clients refuse it: `keybroker request create " + target.name +
+                    ", and clients refuse it: `keybroker request create " +
+                    ShellQuote(target.name) +
                     "`, `keybroker certificate install`, then this again");
   }
   return notes;

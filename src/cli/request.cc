@@ -9,6 +9,7 @@
 #include "cli/token_access.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/request.h"
 #include "keybroker/policy/listener.h"
 
@@ -90,8 +91,8 @@ Result<Answer> RequestCreate(const Invocation& invocation, const RequestOptions&
   KB_TRY(WriteOutput(options.output, bytes, {},
                      "the request for " + wish.name + " (" + GetText(made, "type") + ")", answer));
   if (options.output != "-") {
-    answer.text +=
-        "\nnext: have a CA sign it, then: keybroker certificate install " + wish.name + " FILE";
+    answer.text += "\nnext: have a CA sign it, then: keybroker certificate install " +
+                   ShellQuote(wish.name) + " FILE";
   }
   KB_TRY(change.Record(record, {}));
   return answer;

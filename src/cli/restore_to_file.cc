@@ -10,6 +10,7 @@
 #include "keybroker/backup/private_key_pem.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -28,15 +29,16 @@ Status WriteKey(const backup::Backup& backup, const Secret& kek, const std::stri
 }
 
 Answer Told(const BackupInput& input, const backup::Manifest& manifest, const std::string& path) {
-  Answer answer = MakeAnswer(
-      "wrote the private key of " + manifest.name + " (" +
-          std::string(cryptoki::KeyTypeName(manifest.type)) + ", id " + Hex(manifest.id) +
-          ") in the clear to " + path +
-          "\nnext: bring it onto the token with its vendor's tool, then: shred -u " + path,
-      {{"file", input.path},
-       {"sha256", input.sha256},
-       {"written", std::filesystem::absolute(path).string()},
-       {"key", {{"name", manifest.name}, {"id", Hex(manifest.id)}}}});
+  Answer answer =
+      MakeAnswer("wrote the private key of " + manifest.name + " (" +
+                     std::string(cryptoki::KeyTypeName(manifest.type)) + ", id " +
+                     Hex(manifest.id) + ") in the clear to " + path +
+                     "\nnext: bring it onto the token with its vendor's tool, then: shred -u " +
+                     ShellQuote(path),
+                 {{"file", input.path},
+                  {"sha256", input.sha256},
+                  {"written", std::filesystem::absolute(path).string()},
+                  {"key", {{"name", manifest.name}, {"id", Hex(manifest.id)}}}});
   answer.notes = {"whoever can read that file has the key: keep it no longer than it takes"};
   if (!IsInMemory(path)) {
     answer.notes.push_back(

@@ -8,6 +8,7 @@
 #include "cli/listener_config/files.h"
 #include "cli/listener_file.h"
 #include "keybroker/base/file.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -62,13 +63,13 @@ std::string RewriteCommand(const config::Settings& settings, const policy::Liste
   std::error_code error;
   if (kind.empty() &&
       std::filesystem::exists(ReferenceFile(settings, key, type, listener.name), error)) {
-    return "keybroker reference write " + key + " --type " +
+    return "keybroker reference write " + ShellQuote(key) + " --type " +
            std::string(cryptoki::KeyTypeName(type)) + " --listener " + listener.name;
   }
   return "keybroker listener config " + listener.name + " --for " +
          (kind.empty() ? std::string("KIND") : kind) +
-         (NamesSeveralKeys(listener) ? " --key " + key : std::string()) + " --write " +
-         directory.string();
+         (NamesSeveralKeys(listener) ? " --key " + ShellQuote(key) : std::string()) + " --write " +
+         ShellQuote(directory.string());
 }
 
 std::vector<std::string> RewriteCommands(const config::Settings& settings, const std::string& key,
@@ -81,7 +82,7 @@ std::vector<std::string> RewriteCommands(const config::Settings& settings, const
       commands.push_back(RewriteCommand(settings, *listener, key, type));
     }
   }
-  if (commands.empty()) commands.push_back("keybroker listener bind LISTENER " + key);
+  if (commands.empty()) commands.push_back("keybroker listener bind LISTENER " + ShellQuote(key));
   return commands;
 }
 

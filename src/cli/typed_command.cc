@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "keybroker/base/shell_quote.h"
+
 namespace keybroker::cli {
 namespace {
 
@@ -10,16 +12,6 @@ constexpr std::string_view kProgram = "keybroker ";
 
 bool IsWordCharacter(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '/';
-}
-
-std::string ForShell(const std::string& word) {
-  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
-    return IsWordCharacter(c) || std::string_view(".+:@%,=").find(c) != std::string_view::npos;
-  });
-  if (plain) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 // FollowedBy is whether one of words stands alone at the beginning of rest.
@@ -33,7 +25,7 @@ bool FollowedBy(std::string_view rest, const std::vector<std::string>& words) {
 
 std::string WithConfig(std::string_view text, const std::string& config,
                        const std::vector<std::string>& words) {
-  const std::string option = "--config " + ForShell(config) + " ";
+  const std::string option = "--config " + ShellQuote(config) + " ";
   std::string out;
   while (true) {
     const size_t at = text.find(kProgram);

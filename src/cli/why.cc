@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/key_choice.h"
 #include "cli/listener_file.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/broker/admin_client.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
@@ -55,7 +56,8 @@ std::string NoKeyInFiles(const policy::Listener& listener, const std::string& ke
          "shows it" +
          (bound ? ""
                 : "; nor is listener \"" + listener.name +
-                      "\" bound to it: keybroker listener bind " + listener.name + " " + key);
+                      "\" bound to it: keybroker listener bind " + listener.name + " " +
+                      ShellQuote(key));
 }
 
 // Named puts what was typed in the place of the name that an unknown mechanism has not got.

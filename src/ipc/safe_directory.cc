@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/base/unique_fd.h"
 #include "keybroker/ipc/directory.h"
 
@@ -29,7 +30,7 @@ Status CheckSafe(const struct stat& info, const fs::path& shown, bool last) {
     return Fail(Denied("the directory " + shown.string() +
                        " is writable by others than its owner, who could replace what is in it; "
                        "chmod go-w " +
-                       shown.string()));
+                       ShellQuote(shown.string())));
   }
   return {};
 }
@@ -90,8 +91,8 @@ Status CheckSafeRegular(int directory, const fs::path& path) {
                        ", who could change it; give it to root"));
   }
   if (!OthersWrite(info)) return {};
-  return Fail(
-      Denied(path.string() + " is writable by others than its owner; chmod go-w " + path.string()));
+  return Fail(Denied(path.string() + " is writable by others than its owner; chmod go-w " +
+                     ShellQuote(path.string())));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/policy/decision.h"
@@ -84,7 +85,7 @@ std::string OfTheOtherType(const Listener& listener, std::string_view key_name,
   const std::string type(cryptoki::KeyTypeName(needed->key_type));
   return name + " needs the " + type + " key, and listener \"" + listener.name +
          "\" is not bound to the " + type + " key of the name \"" + std::string(key_name) +
-         "\": keybroker listener bind " + listener.name + " " + std::string(key_name) + " --type " +
+         "\": keybroker listener bind " + listener.name + " " + ShellQuote(key_name) + " --type " +
          type;
 }
 
@@ -95,11 +96,11 @@ std::string ExplainNoKey(const Listener& listener, std::string_view key_name) {
   const bool bound = std::any_of(listener.bindings.begin(), listener.bindings.end(),
                                  [&](const Binding& binding) { return binding.key == key; });
   return "there is no key \"" + key +
-         "\": `keybroker key list` shows those there are, `keybroker key " + "generate " + key +
-         "` makes one" +
+         "\": `keybroker key list` shows those there are, `keybroker key " + "generate " +
+         ShellQuote(key) + "` makes one" +
          (bound ? "; the binding of listener \"" + listener.name + "\" waits for it"
                 : "; then let the listener use it: keybroker listener bind " + listener.name + " " +
-                      key);
+                      ShellQuote(key));
 }
 
 std::string Explain(Reason reason, const Listener& listener, std::string_view key_name,
@@ -116,7 +117,7 @@ std::string Explain(Reason reason, const Listener& listener, std::string_view ke
     case Reason::kKeyNotBound:
       return who + " has no binding for a key " + key + " that a token holds" +
              OtherTypes(listener, key_name) + ": keybroker listener bind " + listener.name + " " +
-             std::string(key_name);
+             ShellQuote(key_name);
     case Reason::kMechanismNotBound:
       return who + " has a binding for " + key + ", but " + name +
              " is not among its mechanisms; add it, or \"tls-server\", to the binding";

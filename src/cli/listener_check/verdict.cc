@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/chain.h"
 
 namespace keybroker::cli {
@@ -68,7 +69,8 @@ std::optional<Verdict> JudgeLeaf(const Expected& expected, const Certificate& le
                      "): " + WriteAgain(expected));
   }
   if (leaf.not_after < expected.now) {
-    return Wrong("expired", what + " expired: `keybroker request create " + expected.target.name +
+    return Wrong("expired", what + " expired: `keybroker request create " +
+                                ShellQuote(expected.target.name) +
                                 "`, `certificate install`, then " + WriteAgain(expected));
   }
   if (leaf.not_before > expected.now) {

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "keybroker/base/process.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -48,7 +49,7 @@ void NoteKeys(const ConfigFacts& facts, std::vector<std::string>& notes) {
     notes.push_back("no certificate is installed for " + target.name + " (" +
                     std::string(cryptoki::KeyTypeName(target.type)) +
                     "): its file holds the key alone. `keybroker certificate install " +
-                    target.name + " FILE`, then this again");
+                    ShellQuote(target.name) + " FILE`, then this again");
   }
   if (!facts.recipe->both_types && facts.keys.size() > 1) {
     notes.push_back(std::string(facts.recipe->program) +

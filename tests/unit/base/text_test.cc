@@ -6,6 +6,7 @@
 #include "keybroker/base/guarded.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/base/unique_fd.h"
 #include "keybroker/base/utf8.h"
 
@@ -30,6 +31,22 @@ TEST(Hex, IsRefusedWhenOddOrForeign) {
     EXPECT_EQ(bytes.error().code, ErrorCode::kMalformed);
   }
 }
+
+TEST(ShellQuote, LeavesAPlainWordAndQuotesWhatAShellWouldTakeApart) {
+  for (const char* plain : {"a", "mail.example.test", "/srv/kb.toml", "a-b_c+d:e@f%g,h=i"}) {
+    EXPECT_EQ(ShellQuote(plain), plain);
+  }
+  EXPECT_EQ(ShellQuote(""), "''");
+  EXPECT_EQ(ShellQuote("*.example.test"), "'*.example.test'");
+  EXPECT_EQ(ShellQuote("/a b/it's"), "'/a b/it'\\''s'");
+  for (const char* special : {"~", "$x", "`x`", "a;b", "a&b", "a|b", "(a)", "a\"b", "a\\b", "#a",
+                              "a>b", "[a]", "{a}", "!a", "?", "\xc3\xa4"}) {
+    EXPECT_EQ(ShellQuote(special), "'" + std::string(special) + "'");
+  }
+}
+
+// A terminal must not be steered by a file's name.
+TEST(ShellQuote, ShowsWhatIsNotPrintable) { EXPECT_EQ(ShellQuote("a\n\x1b"), "'a\\x0a\\x1b'"); }
 
 TEST(EscapeUnprintable, LeavesWhatIsSeenAndEscapesWhatIsNot) {
   EXPECT_EQ(EscapeUnprintable("plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x94\x91"),
