@@ -38,18 +38,42 @@ Json Generations(const token::KeyList& keys, const ArrivingKey& arriving) {
   return ids;
 }
 
+// Arrived is the key on the token, and what it signed.
+struct Arrived {
+  token::KeyPair key;
+  std::string signature;
+};
+
+Result<std::string> SignedBy(const LoggedIn& token, const token::KeyPair& key,
+                             const Challenge& challenge) {
+  return AnswerChallenge(token.session, key.private_key, {key.type, key.bits, key.spki}, challenge,
+                         key.always_authenticate ? token.pin : nullptr);
+}
+
 // Make makes pair and certificate, or nothing.
-Result<token::KeyPair> Make(LoggedIn& token, const ArrivingKey& arriving, const KeyMaker& make) {
+Result<Arrived> Make(LoggedIn& token, const ArrivingKey& arriving, const Challenge& challenge,
+                     const KeyMaker& make) {
   KB_ASSIGN(auto key, make(token));
   const auto leaf = LeafOf(arriving);
-  const Status written =
-      leaf.empty() ? Status() : token::WriteCertificate(token.session, key, leaf);
-  if (!written) {
+  const auto signature = SignedBy(token, key, challenge);
+  Status done = signature ? Status() : Status(Fail(signature.error()));
+  if (done && !leaf.empty()) done = token::WriteCertificate(token.session, key, leaf);
+  if (!done) {
     static_cast<void>(token::DeleteKey(token.session, key));
-    return Fail(written.error());
+    return Fail(done.error());
   }
   key.certificate = leaf;
-  return key;
+  return Arrived{std::move(key), *signature};
+}
+
+Result<Arrived> Found(const LoggedIn& token, const token::KeyPair& there,
+                      const Challenge& challenge) {
+  auto signature = SignedBy(token, there, challenge);
+  if (signature) return Arrived{there, *signature};
+  Error error = signature.error();
+  error.detail = "the token has the key already, as " + Describe(there) +
+                 ", but it does not sign: " + error.detail + ". Nothing was changed";
+  return Fail(std::move(error));
 }
 
 // Present finds the key by its CKA_ID, else, where another program gave it one, by its public key.
@@ -70,17 +94,21 @@ Result<const token::KeyPair*> Present(const token::KeyList& keys, const Arriving
 
 }  // namespace
 
-Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& arriving, const KeyMaker& make) {
+Result<bool> IsOnToken(LoggedIn& token, const ArrivingKey& arriving) {
+  KB_ASSIGN(const auto keys, token::ListKeys(token.session));
+  KB_ASSIGN(const token::KeyPair* there, Present(keys, arriving));
+  return there != nullptr;
+}
+
+Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& arriving, const Challenge& challenge,
+                           const KeyMaker& make) {
   // One that was killed before may have left an object of this very CKA_ID that holds no key.
   KB_ASSIGN(const auto removed, token::RemoveLeftoversOf(token.session, arriving.id));
   KB_ASSIGN(const auto keys, token::ListKeys(token.session));
   KB_ASSIGN(const token::KeyPair* there, Present(keys, arriving));
-  token::KeyPair key;
-  if (there == nullptr) {
-    KB_ASSIGN(key, Make(token, arriving, make));
-  } else {
-    key = *there;
-  }
+  KB_ASSIGN(Arrived arrived, there == nullptr ? Make(token, arriving, challenge, make)
+                                              : Found(token, *there, challenge));
+  token::KeyPair& key = arrived.key;
   // One that was cut off before its certificate is made whole; any other difference is told.
   const bool completed = there != nullptr && there->id == arriving.id &&
                          there->certificate.empty() && !arriving.chain.empty();
@@ -93,7 +121,16 @@ Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& arriving, const K
               {"completed", completed},
               {"removed", LeftoversJson(removed)},
               {"differences", Differences(key, arriving)},
-              {"others", Generations(keys, arriving)}};
+              {"others", Generations(keys, arriving)},
+              {"signature", arrived.signature}};
+}
+
+Status CheckArrived(const Json& outcome, const ArrivingKey& arriving, const Challenge& challenge) {
+  KB_ASSIGN(const auto key, PublicKeyOf(arriving.type, arriving.spki));
+  if (IsAnswer(key, challenge, GetText(outcome, "signature"))) return {};
+  Error error = NoAnswer("the key " + arriving.name);
+  error.detail += ". Whether it is on the token is not known, and nothing counts as proved";
+  return Fail(std::move(error));
 }
 
 std::string ArrivalText(const Json& outcome, const ArrivingKey& arriving, const std::string& token,

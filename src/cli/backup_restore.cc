@@ -152,9 +152,7 @@ Result<Answer> Restore(const Invocation& invocation, const RestoreOptions& optio
   const ChangeRecord record{"backup-restore", backup->manifest.name, Hex(backup->manifest.id),
                             "token " + access.config().name + ", file " + input.path};
   KB_ASSIGN(const Json outcome, Recorded(change, record, [&] {
-              return access.Run(true, {&kek}, [&](LoggedIn& token) {
-                return RestoreOnToken(token, *backup, options.exportable);
-              });
+              return RestoreOnToken(access, *backup, kek, options.exportable);
             }));
   return Finish(settings, change, input, *backup, outcome, access.config().name);
 }

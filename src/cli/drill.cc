@@ -188,22 +188,22 @@ void AddWarnings(const std::vector<Drilled>& all, unsigned level, int64_t now, A
 }
 
 RestoreAll OnScratchToken(const config::Settings& settings, const std::string& module) {
-  return [settings, module](const auto& keks, const auto& backups) {
-    return RunOnScratchToken(settings, module, keks, TryAll(backups));
-  };
+  return TryAll([settings, module](const auto& keks, const DrillWork& work) {
+    return RunOnScratchToken(settings, module, keks, work);
+  });
 }
 
 // OnNamedToken is the operator's own drill token, by its session objects only.
 RestoreAll OnNamedToken(const std::shared_ptr<TokenAccess>& access) {
-  return [access](const auto& keks, const auto& backups) {
+  return TryAll([access](const auto& keks, const DrillWork& work) {
     return access->Run(false, keks, [&](LoggedIn& token) -> Result<Json> {
-      KB_ASSIGN(Json json, TryAll(backups)(token.session, token.secrets));
+      KB_ASSIGN(Json json, work(token.session, token.secrets));
       json["token"] = "token \"" + token.config.name +
                       "\", by objects of a session: " + token.token.info().manufacturer + " " +
                       token.token.info().model;
       return json;
     });
-  };
+  });
 }
 
 RestoreAll AsListener(const config::Settings& settings, const RehearsalParts& parts) {

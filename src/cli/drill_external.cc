@@ -1,7 +1,5 @@
 #include "cli/drill_external.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -11,9 +9,9 @@
 #include "cli/change.h"
 #include "cli/drill_answer.h"
 #include "cli/drill_standby.h"
-#include "keybroker/base/shell_quote.h"
 #include "cli/key_choice.h"
 #include "keybroker/base/joined.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -100,10 +98,7 @@ Result<TokenAccess> PrepareStandby(const config::Settings& settings, const Exter
 
 // SignOnStandby has the standby token sign, and verifies what comes back.
 Result<Json> SignOnStandby(const TokenAccess& access, const BackupRecord& record) {
-  Challenge challenge{};
-  if (RAND_bytes(challenge.data(), static_cast<int>(challenge.size())) != 1) {
-    return Fail(Internal("no random bytes"));
-  }
+  KB_ASSIGN(const Challenge challenge, NewChallenge());
   KB_ASSIGN(Json result, access.Run(false, [&](LoggedIn& token) -> Result<Json> {
     return TryStandby(token, record, challenge);
   }));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cli/challenge.h"
 #include "cli/in_parallel.h"
 #include "cli/progress_line.h"
 
@@ -45,12 +46,55 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
   }
 }
 
-Json Try(const token::Session& session, const backup::Backup& backup, const Secret& kek) {
-  const auto& manifest = backup.manifest;
+// Trial is one backup at level 2.
+struct Trial {
+  const backup::Backup* backup;
+  Challenge challenge;
+
+  credential::PublicKey key() const {
+    return {backup->manifest.type, backup->manifest.bits, backup->manifest.spki};
+  }
+};
+
+Result<std::vector<Trial>> Trials(const std::vector<const backup::Backup*>& backups) {
+  std::vector<Trial> trials;
+  for (const backup::Backup* backup : backups) {
+    KB_ASSIGN(const Challenge challenge, NewChallenge());
+    trials.push_back({backup, challenge});
+  }
+  return trials;
+}
+
+// Try runs in the token's process.
+Json Try(const token::Session& session, const Trial& trial, const Secret& kek) {
+  const auto& manifest = trial.backup->manifest;
   const auto begun = Clock::now();
-  const Status tried = token::TryUnwrap(
-      session, backup.key, kek, {"keybroker-drill", manifest.type, manifest.spki, false, false});
-  return {{"failure", tried ? "" : tried.error().detail}, {"ms", MillisecondsSince(begun)}};
+  std::string signature;
+  const token::KeyUse answer = [&](CK_OBJECT_HANDLE object) -> Status {
+    KB_ASSIGN(signature, AnswerChallenge(session, object, trial.key(), trial.challenge, nullptr));
+    return {};
+  };
+  const Status tried =
+      token::TryUnwrap(session, trial.backup->key, kek,
+                       {"keybroker-drill", manifest.type, manifest.spki, false, false}, answer);
+  return {{"failure", tried ? "" : tried.error().detail},
+          {"signature", signature},
+          {"ms", MillisecondsSince(begun)}};
+}
+
+// Check believes no success that it does not see.
+Status Check(const std::vector<Trial>& trials, Json& json) {
+  const auto results = json.find("results");
+  if (results == json.end() || !results->is_array() || results->size() != trials.size()) {
+    return Fail(Internal("the token's process gave an answer that does not fit"));
+  }
+  for (size_t i = 0; i < trials.size(); ++i) {
+    Json& result = (*results)[i];
+    if (!GetText(result, "failure").empty()) continue;
+    if (IsAnswer(trials[i].key(), trials[i].challenge, GetText(result, "signature"))) continue;
+    result = Json{{"failure", NoAnswer("the key of the backup").detail}};
+  }
+  return {};
 }
 
 void TakeResult(Json result, Drilled& drilled) {
@@ -88,11 +132,18 @@ Status Restore(const std::vector<Drilled*>& batch, const std::vector<Secret>& ke
 
 }  // namespace
 
-DrillWork TryAll(const std::vector<const backup::Backup*>& backups) {
-  return [backups](const token::Session& session, std::span<const Secret> keks) -> Result<Json> {
-    Json list = Json::array();
-    for (size_t i = 0; i < backups.size(); ++i) list.push_back(Try(session, *backups[i], keks[i]));
-    return Json{{"results", std::move(list)}};
+RestoreAll TryAll(const DrillRunner& run) {
+  return [run](const auto& keks, const auto& backups) -> Result<Json> {
+    KB_ASSIGN(const auto trials, Trials(backups));
+    KB_ASSIGN(Json json, run(keks, [&](const auto& session, auto received) -> Result<Json> {
+                Json list = Json::array();
+                for (size_t i = 0; i < trials.size(); ++i) {
+                  list.push_back(Try(session, trials[i], received[i]));
+                }
+                return Json{{"results", std::move(list)}};
+              }));
+    KB_TRY(Check(trials, json));
+    return json;
   };
 }
 

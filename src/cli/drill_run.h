@@ -39,10 +39,14 @@ struct DrillRules {
   RestoreAll restore;  // not called at level 1
 };
 
-// TryAll is level 2 in a session: each key is unwrapped as an object of the session, a random
-// challenge signed and verified with the backup's certificate (or public key), the object destroyed
-// and seen to be gone.
-DrillWork TryAll(const std::vector<const backup::Backup*>& backups);
+// DrillRunner does work in the process of a token, with the KEKs.
+using DrillRunner =
+    std::function<Result<Json>(const std::vector<const Secret*>& keks, const DrillWork& work)>;
+
+// TryAll is level 2 on that token: each key is unwrapped as an object of a session, signs a random
+// challenge of this process, is destroyed and seen to be gone. This process verifies the signature
+// by the backup's public key, which is its certificate's: it takes no token's word for it.
+RestoreAll TryAll(const DrillRunner& run);
 
 // Drill does the level's steps for each file: 1, structure and MAC, or signature; above, what
 // rules.restore does. Key derivation uses every core; backups are restored one batch after another.

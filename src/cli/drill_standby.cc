@@ -1,18 +1,14 @@
 #include "cli/drill_standby.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "cli/key_choice.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
 #include "keybroker/credential/certificate.h"
-#include "keybroker/credential/sign_message.h"
-#include "keybroker/token/openssl.h"
 
 namespace keybroker::cli {
 namespace {
@@ -44,14 +40,12 @@ Result<Sought> SoughtOf(const BackupRecord& record) {
   sought.name = record.name;
   KB_ASSIGN(sought.id, ParseHex(record.id));
   const auto type = cryptoki::ParseKeyType(record.type);
-  const auto& spki = record.external->spki;
-  const uint8_t* at = spki.data();
-  const token::EvpKey key(d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size())));
-  if (!type || key == nullptr) {
+  auto key = PublicKeyOf(type.value_or(KeyType::kEc), record.external->spki);
+  if (!type || !key) {
     return Fail(Malformed("the record of the external backup of " + record.name +
                           " has no public key: record it again"));
   }
-  sought.key = {*type, static_cast<uint32_t>(EVP_PKEY_get_bits(key.get())), spki};
+  sought.key = std::move(*key);
   sought.spki_sha256 = record.external->SpkiSha256();
   if (const auto parsed = credential::ParseCertificate(record.external->certificate)) {
     sought.certified = parsed->spki;
@@ -60,20 +54,10 @@ Result<Sought> SoughtOf(const BackupRecord& record) {
 }
 
 // Fits tells whether the signature is that of the key on record.
-bool Fits(const Sought& sought, const Challenge& challenge, const std::vector<uint8_t>& signature) {
-  if (!credential::VerifyMessage(sought.key, challenge, signature)) return false;
+bool Fits(const Sought& sought, const Challenge& challenge, const std::string& signature) {
+  if (!IsAnswer(sought.key, challenge, signature)) return false;
   if (sought.certified.empty()) return true;
-  return credential::VerifyMessage({sought.key.type, sought.key.bits, sought.certified}, challenge,
-                                   signature);
-}
-
-Result<std::vector<uint8_t>> Sign(const LoggedIn& standby, const Sought& sought,
-                                  const Found& found) {
-  const credential::Signer sign = [&](CK_MECHANISM_TYPE mechanism, token::Bytes data) {
-    return standby.session.Sign(found.object, mechanism, std::nullopt, data,
-                                found.always_authenticate ? standby.pin : nullptr);
-  };
-  return credential::SignMessage(sought.key, sought.challenge, sign);
+  return IsAnswer({sought.key.type, sought.key.bits, sought.certified}, challenge, signature);
 }
 
 std::string Names(const Sought& sought) {
@@ -82,14 +66,16 @@ std::string Names(const Sought& sought) {
 }
 
 Json Try(const LoggedIn& standby, const Sought& sought, const Found& found) {
-  const auto signature = Sign(standby, sought, found);
+  const auto signature =
+      AnswerChallenge(standby.session, found.object, sought.key, sought.challenge,
+                      found.always_authenticate ? standby.pin : nullptr);
   if (!signature) {
     return Failure(kDoesNotSign,
                    "the key is there, but it does not sign: " + signature.error().detail);
   }
   if (Fits(sought, sought.challenge, *signature)) {
     Json good = Failure("", "");
-    good["signature"] = Hex(*signature);
+    good["signature"] = *signature;
     return good;
   }
   return Failure(kOtherKey, "a key is there in the place of " + Names(sought) +
@@ -196,12 +182,8 @@ Result<Json> TryStandby(const LoggedIn& standby, const BackupRecord& record,
 Result<Json> CheckStandby(Json result, const BackupRecord& record, const Challenge& challenge) {
   if (!GetText(result, "code").empty()) return result;
   KB_ASSIGN(const auto sought, SoughtOf(record));
-  const auto signature = ParseHex(GetText(result, "signature"));
-  if (signature && Fits(sought, challenge, *signature)) return result;
-  const Json told = Failure(kDoesNotSign,
-                            "the token's process says that it signed, and gave no signature of the "
-                            "key on record: do not trust the vendor's module");
-  result.update(told);
+  if (Fits(sought, challenge, GetText(result, "signature"))) return result;
+  result.update(Failure(kDoesNotSign, NoAnswer("the key on record").detail));
   return result;
 }
 

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "cli/backup_record.h"
+#include "cli/challenge.h"
 #include "cli/token_access.h"
 #include "keybroker/base/result.h"
 
@@ -17,8 +16,6 @@ inline constexpr std::string_view kSameToken = "same-token";       // the key wa
 inline constexpr std::string_view kNoKey = "no-key";               // nothing like it is there
 inline constexpr std::string_view kOtherKey = "other-key";         // what is there is another key
 inline constexpr std::string_view kDoesNotSign = "does-not-sign";  // the token's call failed
-
-using Challenge = std::array<uint8_t, 32>;
 
 // TryStandby runs in the standby token's process, which is only read: it looks for the key on
 // record (by its public key, else by CKA_ID or name) and has it sign the challenge. Fields:

@@ -102,10 +102,9 @@ Result<Json> Import(const Making& making) {
   const auto backup = backup::OpenBackup(input.bytes, making.birth.password);
   if (!backup) return Fail(Internal("the backup just written: " + backup.error().detail));
   KB_ASSIGN(const Secret kek, backup::DeriveKek(making.birth.password, backup->kdf));
-  return making.access.Run(true, {&kek}, [&](LoggedIn& token) -> Result<Json> {
+  return RestoreOnToken(making.access, *backup, kek, false, [&](LoggedIn& token) -> Status {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
-    KB_TRY(making.check(keys));
-    return RestoreOnToken(token, *backup, false);
+    return making.check(keys);
   });
 }
 

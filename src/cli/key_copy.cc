@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "cli/change.h"
@@ -7,9 +9,9 @@
 #include "cli/key_copy_tokens.h"
 #include "cli/key_tokens.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/certificate.h"
 #include "keybroker/token/receiving_key.h"
-#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -38,7 +40,9 @@ struct Copying {
   Delivery delivery;
   bool foreign_certificate = false;  // the source has one under the key's CKA_ID that is another's
   std::optional<Change> change;      // from the moment that the key may leave
-  std::string how;                   // for the records; empty: nothing was asked for
+  std::set<std::string> asked;       // the target's questions
+  std::optional<Json> agreed;        // its kAgree
+  std::string how;                   // for the records; empty: nothing was agreed
 
   ChangeRecord Record(const char* action) const {
     return {action, delivery.key.name, Hex(delivery.key.id),
@@ -78,9 +82,9 @@ Status ConfirmTarget(const Copying& copying, const std::string& fingerprint) {
                  fingerprint.substr(0, 8), copying.options.yes);
 }
 
-// SendOnQuestion is the command's answer to the target's question: once.
-Result<Json> SendOnQuestion(Copying& copying, const Json& question) {
-  if (copying.change) return Fail(Conflict("the target asked twice"));
+// AgreeTo has the operator agree to the target's key, and takes the lock: what the target sees from
+// here on stays so.
+Result<Json> AgreeTo(Copying& copying, const Json& question) {
   KB_ASSIGN(const auto spki, ParseHex(GetText(question, "spki")));
   KB_ASSIGN(const auto sha256, token::SpkiSha256(spki));
   const std::string fingerprint = Hex(sha256);
@@ -88,11 +92,28 @@ Result<Json> SendOnQuestion(Copying& copying, const Json& question) {
                 ", RSA-OAEP with " + GetText(question, "hash");
   KB_TRY(ConfirmTarget(copying, fingerprint));
   KB_TRY(copying.Begin());
+  copying.agreed = question;
+  return Json::object();
+}
+
+Result<Json> Send(Copying& copying) {
+  if (!copying.agreed) return Fail(Conflict("the target asked for the key before it had agreed"));
   auto sent = copying.from.Run(
-      false, [&](LoggedIn& source) { return SendKey(source, copying.wish, question); });
+      false, [&](LoggedIn& source) { return SendKey(source, copying.wish, *copying.agreed); });
   KB_TRY(copying.change->Record(copying.Record("key-copy-from"),
                                 sent ? Status() : Status(Fail(sent.error()))));
   return sent;
+}
+
+// AnswerTarget is the command's answer to the target's questions, each of which it may ask once.
+Result<Json> AnswerTarget(Copying& copying, const Json& question) {
+  const std::string step = GetText(question, "step");
+  if (!copying.asked.insert(step).second) return Fail(Conflict("the target asked twice"));
+  if (step == kAgree) return AgreeTo(copying, question);
+  if (step == kSend) return Send(copying);
+  if (step != kHold) return NoQuestions(question);
+  KB_TRY(copying.Begin());
+  return Json::object();
 }
 
 Result<ArrivingKey> Arriving(const Json& source, const KeyWish& wish) {
@@ -199,6 +220,16 @@ Status CheckOptions(const config::Settings& settings, const CopyOptions& options
              settings.file.string() + " would"));
 }
 
+// Deliver has the target fetch the key, and sign.
+Result<Json> Deliver(Copying& copying) {
+  KB_ASSIGN(Json outcome,
+            copying.to.Run(
+                true, {}, [&](LoggedIn& token) { return ReceiveOnTarget(token, copying.delivery); },
+                [&](const Json& question) { return AnswerTarget(copying, question); }));
+  KB_TRY(CheckArrived(outcome, copying.delivery.key, copying.delivery.challenge));
+  return outcome;
+}
+
 Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options) {
   KB_ASSIGN(KeyWish wish, MakeWish(options.name, options.type, options.id));
   KB_ASSIGN(const auto settings, invocation.Settings());
@@ -223,11 +254,9 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
   if (!identity) return Fail(Internal("the token's process gave an answer that does not fit"));
   delivery.token = std::move(*identity);
   const bool foreign = delivery.key.chain.empty() && !GetText(source, "certificate").empty();
-  Copying copying{settings, options,      from, to, wish, std::move(delivery),
-                  foreign,  std::nullopt, ""};
-  const auto outcome = to.Run(
-      true, {}, [&](LoggedIn& token) { return ReceiveOnTarget(token, copying.delivery); },
-      [&](const Json& question) { return SendOnQuestion(copying, question); });
+  KB_ASSIGN(delivery.challenge, NewChallenge());
+  Copying copying{settings, options, from, to, wish, std::move(delivery), foreign, {}, {}, {}, ""};
+  const auto outcome = Deliver(copying);
   KB_TRY(copying.Begin());
   if (outcome) return FinishCopy(copying, *outcome, GetBool(source["key"], "current"));
   KB_TRY(copying.change->Record(copying.Record("key-copy-to"), Fail(outcome.error())));

@@ -1,6 +1,7 @@
 #include "cli/key_copy_tokens.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "keybroker/base/hex.h"
@@ -124,16 +125,31 @@ Result<token::RecipientWrap> Sent(const Json& answer, WrapAlgorithm algorithm, O
   return sent;
 }
 
-Result<token::KeyPair> Receive(const LoggedIn& target, const Delivery& delivery) {
+// Agreed is how the key comes, once the command has agreed to it.
+struct Agreed {
+  WrapAlgorithm algorithm;
+  token::ReceivingKey receiving;
+  OaepHash hash;
+};
+
+Result<Agreed> Agree(const LoggedIn& target, const Delivery& delivery) {
   KB_ASSIGN(const WrapAlgorithm algorithm, Common(target, delivery.ways));
-  KB_ASSIGN(const auto receiving, ReceivingKeyFor(target, delivery));
+  KB_ASSIGN(auto receiving, ReceivingKeyFor(target, delivery));
   KB_ASSIGN(const OaepHash hash, ChooseHash(target, receiving.Hashes(), delivery.ways, algorithm));
-  KB_ASSIGN(const Json answer, target.ask({{"spki", Hex(receiving.spki())},
-                                           {"algorithm", token::WrapAlgorithmName(algorithm)},
-                                           {"hash", token::OaepHashName(hash)}}));
-  KB_ASSIGN(const auto sent, Sent(answer, algorithm, hash));
-  return receiving.Receive(sent, {delivery.key.name, delivery.key.type, delivery.key.spki,
-                                  delivery.key.exportable, target.profile.allowed_mechanisms});
+  KB_TRY(target.ask({{"step", kAgree},
+                     {"spki", Hex(receiving.spki())},
+                     {"algorithm", token::WrapAlgorithmName(algorithm)},
+                     {"hash", token::OaepHashName(hash)}}));
+  return Agreed{algorithm, std::move(receiving), hash};
+}
+
+Result<token::KeyPair> Receive(const LoggedIn& target, const Delivery& delivery,
+                               const Agreed& agreed) {
+  KB_ASSIGN(const Json answer, target.ask({{"step", kSend}}));
+  KB_ASSIGN(const auto sent, Sent(answer, agreed.algorithm, agreed.hash));
+  return agreed.receiving.Receive(
+      sent, {delivery.key.name, delivery.key.type, delivery.key.spki, delivery.key.exportable,
+             target.profile.allowed_mechanisms});
 }
 
 }  // namespace
@@ -151,15 +167,15 @@ Result<Json> LookAtSource(LoggedIn& source, const policy::CurrentKeys& current,
               {"token", IdentityJson(IdentityOfIt(source))}};
 }
 
-Result<Json> SendKey(LoggedIn& source, const KeyWish& wish, const Json& question) {
+Result<Json> SendKey(LoggedIn& source, const KeyWish& wish, const Json& agreed) {
   KB_ASSIGN(const auto keys, token::ListKeys(source.session));
   KB_ASSIGN(const token::KeyPair* key, PickKey(keys, {}, wish));
   if (!key->extractable) return Fail(NotExportable(source, *key));
-  KB_ASSIGN(const auto spki, HexOf(question, "spki"));
-  KB_ASSIGN(const WrapAlgorithm algorithm, AlgorithmOf(question));
+  KB_ASSIGN(const auto spki, HexOf(agreed, "spki"));
+  KB_ASSIGN(const WrapAlgorithm algorithm, AlgorithmOf(agreed));
   KB_ASSIGN(auto way, token::ProbeRecipientWay(source.session, algorithm));
   if (!way.host_because.empty()) return Fail(CannotSend(source, {way.host_because}));
-  KB_ASSIGN(way.hash, HashOf(question));
+  KB_ASSIGN(way.hash, HashOf(agreed));
   KB_ASSIGN(const auto wrapped, token::WrapToRecipients(source.session, *key, {{spki}}, way));
   return Json{{"content_key", Hex(wrapped.content_keys.front())},
               {"iv", Hex(wrapped.key.iv)},
@@ -171,7 +187,24 @@ Result<Json> ReceiveOnTarget(LoggedIn& target, const Delivery& delivery) {
     return Fail(Conflict("\"" + target.config.name +
                          "\" is the very token that the key is on: nothing was changed"));
   }
-  return ArriveOnToken(target, delivery.key, [&](LoggedIn& to) { return Receive(to, delivery); });
+  KB_ASSIGN(const bool there, IsOnToken(target, delivery.key));
+  std::optional<Agreed> agreed;
+  if (there) {
+    KB_TRY(target.ask({{"step", kHold}}));
+  } else {
+    KB_ASSIGN(Agreed made, Agree(target, delivery));
+    agreed.emplace(std::move(made));
+  }
+  // The command has the lock from here on: what another one did before it is seen now.
+  const KeyMaker make = [&](LoggedIn& to) -> Result<token::KeyPair> {
+    if (!agreed) {
+      // What seemed to be there was what a killed command had left.
+      KB_ASSIGN(Agreed made, Agree(to, delivery));
+      agreed.emplace(std::move(made));
+    }
+    return Receive(to, delivery, *agreed);
+  };
+  return ArriveOnToken(target, delivery.key, delivery.challenge, make);
 }
 
 Result<Json> PrepareTarget(LoggedIn& target) {

@@ -159,18 +159,19 @@ std::string Advice(const Source& source, const ImportOptions& options) {
          "file ever was: `keybroker key generate` makes one that never was in any";
 }
 
-Result<Json> ImportOnToken(LoggedIn& token, const KeyFile& file, bool exportable) {
+Result<Json> ImportOnToken(LoggedIn& token, const KeyFile& file, bool exportable,
+                           const Challenge& challenge) {
   const token::UnwrapSpec spec{file.key.name, file.key.type, file.key.spki, exportable,
                                token.profile.allowed_mechanisms};
   bool in_the_clear = false;
   ArrivingKey arriving = file.key;
   arriving.exportable = exportable;
-  KB_ASSIGN(
-      Json outcome, ArriveOnToken(token, arriving, [&](LoggedIn& to) -> Result<token::KeyPair> {
-        KB_ASSIGN(auto imported, token::ImportKey(to.session, file.forms, to.secrets[0], spec));
-        in_the_clear = imported.in_the_clear;
-        return std::move(imported.key);
-      }));
+  const KeyMaker make = [&](LoggedIn& to) -> Result<token::KeyPair> {
+    KB_ASSIGN(auto imported, token::ImportKey(to.session, file.forms, to.secrets[0], spec));
+    in_the_clear = imported.in_the_clear;
+    return std::move(imported.key);
+  };
+  KB_ASSIGN(Json outcome, ArriveOnToken(token, arriving, challenge, make));
   outcome["in_the_clear"] = in_the_clear;
   return outcome;
 }
@@ -257,11 +258,15 @@ Result<Answer> KeyImport(const Invocation& invocation, const ImportOptions& opti
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"key-import", file->key.name, Hex(file->key.id),
                             "token " + access.config().name + ", file " + source.path};
-  KB_ASSIGN(const Json outcome, Recorded(change, record, [&] {
-              return access.Run(true, {&kek}, [&](LoggedIn& token) {
-                return ImportOnToken(token, *file, options.exportable);
-              });
-            }));
+  KB_ASSIGN(const Challenge challenge, NewChallenge());
+  const auto import = [&]() -> Result<Json> {
+    KB_ASSIGN(Json arrived, access.Run(true, {&kek}, [&](LoggedIn& token) {
+      return ImportOnToken(token, *file, options.exportable, challenge);
+    }));
+    KB_TRY(CheckArrived(arrived, file->key, challenge));
+    return arrived;
+  };
+  KB_ASSIGN(const Json outcome, Recorded(change, record, import));
   return Finish(change, options, source, *file, outcome, access.config().name);
 }
 

@@ -39,7 +39,7 @@ Result<KeyPair> Unwrap(const Session& session, const Chosen& chosen, const Secre
                    ". It unwraps others, so it takes no key of this type and size";
     return Fail(std::move(error));
   };
-  return PutKey(session, spec, make, true);
+  return PutKey(session, spec, make);
 }
 
 Result<KeyPair> Create(const Session& session, const WrappedKey& form, const Secret& kek,
@@ -54,7 +54,7 @@ Result<KeyPair> Create(const Session& session, const WrappedKey& form, const Sec
     if (rsa) whole.Add(CKA_PUBLIC_EXPONENT, open.second);
     return CreateWithSecrets(session, whole, secrets);
   };
-  return PutKey(session, spec, make, true);
+  return PutKey(session, spec, make);
 }
 
 Error NoBackupPossible(const std::vector<std::string>& evidence) {

@@ -66,9 +66,10 @@ Status CheckGone(const Session& session, CK_OBJECT_HANDLE object) {
   return Fail(TokenFailed("the token still shows the key that it was told to destroy"));
 }
 
-Status TryPrivate(const Arrival& arrival) {
+Status TryPrivate(const Arrival& arrival, const KeyUse& use) {
   KB_ASSIGN(const CK_OBJECT_HANDLE object, arrival.Private(false));
-  const Status proved = Prove(arrival.session, object, arrival.spec);
+  Status proved = Prove(arrival.session, object, arrival.spec);
+  if (proved && use) proved = use(object);
   const Status destroyed = arrival.session.Destroy(object);
   KB_TRY(proved);
   KB_TRY(destroyed);
@@ -135,15 +136,23 @@ Result<KeyPair> MakePair(const Arrival& arrival) {
   return pair;
 }
 
-}  // namespace
-
-Result<KeyPair> PutKey(const Session& session, const UnwrapSpec& spec, const PrivateMaker& make,
-                       bool keep) {
+Result<Arrival> Arriving(const Session& session, const UnwrapSpec& spec, const PrivateMaker& make) {
   KB_ASSIGN(auto id, SubjectKeyId(spec.spki));
   KB_ASSIGN(auto parts, PartsOf(spec.type, spec.spki));
-  const Arrival arrival{session, spec, make, std::move(id), std::move(parts)};
-  KB_TRY(TryPrivate(arrival));
-  if (!keep) return KeyPair{};
+  return Arrival{session, spec, make, std::move(id), std::move(parts)};
+}
+
+}  // namespace
+
+Status TryKey(const Session& session, const UnwrapSpec& spec, const PrivateMaker& make,
+              const KeyUse& use) {
+  KB_ASSIGN(const Arrival arrival, Arriving(session, spec, make));
+  return TryPrivate(arrival, use);
+}
+
+Result<KeyPair> PutKey(const Session& session, const UnwrapSpec& spec, const PrivateMaker& make) {
+  KB_ASSIGN(const Arrival arrival, Arriving(session, spec, make));
+  KB_TRY(TryPrivate(arrival, {}));
   return MakePair(arrival);
 }
 

@@ -157,7 +157,7 @@ Result<KeyPair> ReceivingKey::Receive(const RecipientWrap& sent, const UnwrapSpe
     error.detail = "the token does not unwrap the key that the other token sent: " + error.detail;
     return Fail(std::move(error));
   };
-  return PutKey(*session_, spec, unwrap, true);
+  return PutKey(*session_, spec, unwrap);
 }
 
 Result<std::array<uint8_t, 32>> SpkiSha256(Bytes spki) {

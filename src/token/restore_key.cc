@@ -8,10 +8,9 @@
 namespace keybroker::token {
 namespace {
 
-Result<KeyPair> PutUnwrapped(const Session& session, const WrappedKey& wrapped,
-                             const WrapMechanism& how, const Kek& kek, const UnwrapSpec& spec,
-                             bool keep) {
-  const PrivateMaker unwrap = [&](const Attributes& object) -> Result<CK_OBJECT_HANDLE> {
+// Unwrapping makes private keys of wrapped. All that it is given must outlive it.
+PrivateMaker Unwrapping(const WrappedKey& wrapped, const WrapMechanism& how, const Kek& kek) {
+  return [&](const Attributes& object) -> Result<CK_OBJECT_HANDLE> {
     auto key = kek.Unwrap(how, wrapped.iv, wrapped.bytes, object);
     if (key) return *key;
     Error error = key.error();
@@ -20,16 +19,21 @@ Result<KeyPair> PutUnwrapped(const Session& session, const WrappedKey& wrapped,
                    "key, or whoever wrote the file wrapped something else";
     return Fail(std::move(error));
   };
-  return PutKey(session, spec, unwrap, keep);
 }
 
-Result<KeyPair> Work(const Session& session, const WrappedKey& wrapped, const Secret& kek,
-                     const UnwrapSpec& spec, bool keep) {
+// Ready is a token that can unwrap the key.
+struct Ready {
+  WrapMechanism how;
+  Kek kek;
+};
+
+Result<Ready> MakeReady(const Session& session, const WrappedKey& wrapped, const Secret& kek,
+                        const UnwrapSpec& spec) {
   KB_ASSIGN(const WrapMechanism how, FindUnwrap(session, wrapped.algorithm));
   // One that no backup could be made of again would be weaker for nothing.
   if (spec.exportable) KB_TRY(FindWrap(session, std::nullopt));
-  KB_ASSIGN(const Kek on_token, Kek::Create(session, kek));
-  return PutUnwrapped(session, wrapped, how, on_token, spec, keep);
+  KB_ASSIGN(Kek on_token, Kek::Create(session, kek));
+  return Ready{how, std::move(on_token)};
 }
 
 }  // namespace
@@ -47,8 +51,8 @@ Result<WrapMechanism> FindUnwrap(const Session& session, WrapAlgorithm algorithm
 
 Status ProveWrapped(const Session& session, const WrappedKey& wrapped, const WrapMechanism& how,
                     const Kek& kek, const KeyPair& key) {
-  const auto proved =
-      PutUnwrapped(session, wrapped, how, kek, {key.label, key.type, key.spki}, false);
+  const Status proved =
+      TryKey(session, {key.label, key.type, key.spki}, Unwrapping(wrapped, how, kek));
   if (proved) return {};
   Error error = proved.error();
   error.detail = "the token wrapped the key " + key.label +
@@ -57,14 +61,15 @@ Status ProveWrapped(const Session& session, const WrappedKey& wrapped, const Wra
 }
 
 Status TryUnwrap(const Session& session, const WrappedKey& wrapped, const Secret& kek,
-                 const UnwrapSpec& spec) {
-  KB_TRY(Work(session, wrapped, kek, spec, false));
-  return {};
+                 const UnwrapSpec& spec, const KeyUse& use) {
+  KB_ASSIGN(const Ready ready, MakeReady(session, wrapped, kek, spec));
+  return TryKey(session, spec, Unwrapping(wrapped, ready.how, ready.kek), use);
 }
 
 Result<KeyPair> RestoreKey(const Session& session, const WrappedKey& wrapped, const Secret& kek,
                            const UnwrapSpec& spec) {
-  return Work(session, wrapped, kek, spec, true);
+  KB_ASSIGN(const Ready ready, MakeReady(session, wrapped, kek, spec));
+  return PutKey(session, spec, Unwrapping(wrapped, ready.how, ready.kek));
 }
 
 }  // namespace keybroker::token

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,11 +101,15 @@ struct UnwrapSpec {
   bool allowed_mechanisms = false;  // the profile's
 };
 
+// KeyUse is what is done with a private key while it is an object of the session.
+using KeyUse = std::function<Status(CK_OBJECT_HANDLE private_key)>;
+
 // TryUnwrap unwraps into an object of the session with hardened attributes, signs a random digest,
-// verifies it with the public key of spec, destroys the object and proves that it is gone. The
-// token's storage is not touched.
+// verifies it with the public key of spec, uses it if there is a use, destroys the object and
+// proves that it is gone. The token's storage is not touched. Where the vendor's module is not to
+// be trusted all of that is its word: use is for a signature that another process verifies.
 Status TryUnwrap(const Session& session, const WrappedKey& wrapped, const Secret& kek,
-                 const UnwrapSpec& spec);
+                 const UnwrapSpec& spec, const KeyUse& use = {});
 
 // RestoreKey is TryUnwrap, and then the same as objects of the token: public key first, private key
 // last, so that a half-made pair is never served. CKA_SENSITIVE, CKA_SIGN only, CKA_EXTRACTABLE as

@@ -1,8 +1,12 @@
 // `key copy` between real tokens: SoftHSM to SoftHSM, SoftHSM to NSS and back.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <vector>
 
 #include "support/token_modules.h"
 #include "unit/cli/program/host.h"
@@ -11,6 +15,7 @@ namespace keybroker::cli::test {
 namespace {
 
 using keybroker::test::Arguments;
+using keybroker::test::Process;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -201,6 +206,40 @@ TEST_F(KeyCopy, RefusesTheSameTokenUnderTwoNames) {
   Text(TokenArguments("alias", "stack"));
   EXPECT_THAT(Misused(Copy("main", "main")), HasSubstr("the same token"));
   EXPECT_THAT(Fails(Copy("main", "alias", {"--yes"})), HasSubstr("very token"));
+}
+
+// Two that looked before either had the lock: whoever gets it second looks again.
+TEST_F(KeyCopy, OfOneKeyTwiceAtOnceIsACopyAndAComparison) {
+  MakeKey("ec");
+  const auto lock = File("state/operator/lock");
+  const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(::flock(fd, LOCK_EX), 0);
+  std::vector<Process> copies;
+  for (int i = 0; i < 2; ++i) {
+    Arguments all = {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"),
+                     "--json"};
+    const auto command = Copy("main", "spare", {"--yes"});
+    all.insert(all.end(), command.begin(), command.end());
+    copies.push_back(Process::Start(all));
+  }
+  for (Process& each : copies) {
+    EXPECT_TRUE(each.WaitForText("waiting for another keybroker command")) << each.output();
+  }
+  ::close(fd);
+  int present = 0;
+  for (Process& each : copies) {
+    EXPECT_EQ(each.Wait(), 0) << each.output();
+    present += each.output().find("\"present\": true") == std::string::npos ? 0 : 1;
+    EXPECT_THAT(each.output(), HasSubstr("\"differences\": []"));
+  }
+  EXPECT_EQ(present, 1);
+  EXPECT_EQ(Answer({"key", "list", "--token", "spare"})["keys"].size(), 1U);
+  ExpectCopied("main", "spare", "ec");
+  // The key left once: the second had it compared, and not sent.
+  const std::string log = Log();
+  EXPECT_EQ(log.find("\"key-copy-from\""), log.rfind("\"key-copy-from\""));
+  EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
 }
 
 class KeyCopyToFaulty : public KeyCopy {

@@ -88,5 +88,39 @@ TEST_F(LyingModule, ProvesNoExternalBackup) {
   EXPECT_THAT(result.out + result.err, HasSubstr("gave no signature"));
 }
 
+TEST_F(LyingModule, ProvesNoBackupFile) {
+  const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
+  const std::string before = Read(record);
+  const Arguments drill = With({"drill", file_, "--token", "main"});
+  // The second has the form of an ECDSA signature, and is of nothing.
+  for (const char* signature : {"", "3006020101020101"}) {
+    const Json results = {{"results", {{{"failure", ""}, {"ms", 1}, {"signature", signature}}}},
+                          {"token", "Acme HSM"}};
+    const auto result = Lie(results.dump(), drill);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.out + result.err, HasSubstr("gave no signature of the key of the backup"));
+  }
+  EXPECT_EQ(Read(record), before);
+  EXPECT_EQ(Answer(drill)["proved"], true);  // of a module that does not lie
+}
+
+TEST_F(LyingModule, RestoresNothingByItsWord) {
+  const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
+  const std::string before = Read(record);
+  Json outcome = {{"key", Answer({"key", "show", kName, "--type", "ec"})["keys"][0]},
+                  {"completed", false},
+                  {"removed", Json::array()},
+                  {"differences", Json::array()},
+                  {"others", Json::array()}};
+  for (const bool present : {false, true}) {
+    outcome["present"] = present;
+    const auto result = Lie(outcome.dump(), With({"backup", "restore", file_}));
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.err, HasSubstr("gave no signature of the key mail.example.test"));
+  }
+  EXPECT_EQ(Read(record), before);
+  EXPECT_THAT(Read("state/operator/audit.log"), HasSubstr("\"backup-restore\""));
+}
+
 }  // namespace
 }  // namespace keybroker::cli::test
