@@ -179,7 +179,10 @@ void Report(const ExportJob& job, Answer& answer) {
   const Json json = BackupJson(input, job.backup, true);
   answer.text += "wrote and read back the backup of " + manifest.name + "\n" + BackupText(json) +
                  "  " + EmergencyWay(input.path, job.backup.format) + "\n";
-  if (job.subject.chain.empty()) {
+  if (!job.subject.foreign_certificate.empty()) {
+    answer.notes.push_back(manifest.name +
+                           ": its backup has no certificate: " + ForeignText(job.subject));
+  } else if (job.subject.chain.empty()) {
     answer.notes.push_back(manifest.name + " has no certificate yet: its backup has none either");
   }
   answer.json["backups"].push_back(json);

@@ -16,6 +16,10 @@ using Recipients = std::vector<RecoveryCertificate>;
 // CheckForCms refuses a key whose file nobody could verify, or only who has the key already open.
 Status CheckForCms(const BackupSubject& subject, const Recipients& recipients) {
   const auto& manifest = subject.manifest;
+  if (!subject.foreign_certificate.empty()) {
+    return Fail(Conflict("a CMS backup is signed by the key with its certificate, and " +
+                         ForeignText(subject) + ". --format pkcs12 needs none"));
+  }
   if (subject.chain.empty()) {
     return Fail(
         Conflict("it has no certificate yet, and a CMS backup is signed by the key with "

@@ -1,6 +1,8 @@
 #include "cli/backup_export_job.h"
 
 #include <algorithm>
+#include <system_error>
+#include <utility>
 
 #include "cli/layout.h"
 #include "keybroker/backup/cms.h"
@@ -11,16 +13,25 @@
 namespace keybroker::cli {
 namespace {
 
-// ReadBack proves what is on the disk, not what was meant to be.
-Status ReadBack(const Secret& password, const ExportJob& job) {
-  KB_ASSIGN(const auto bytes, ReadFile(job.path, backup::kMaxFile));
+// Opens tells why the bytes are no backup such as the job's; empty: they are.
+std::string Opens(const std::string& bytes, const Secret& password, const ExportJob& job) {
   const auto opened = job.backup.format == backup::FileFormat::kCms
                           ? backup::ReadBackup(bytes)
                           : backup::OpenBackup(bytes, password);
-  if (opened && bytes == *job.bytes && opened->manifest == job.backup.manifest) return {};
-  return Fail(Internal(job.path.string() + " was written, but reads back otherwise" +
-                       (opened ? std::string() : ": " + opened.error().detail) +
-                       ". Is the disk sound? It does not count as a backup"));
+  if (!opened) return opened.error().detail;
+  return opened->manifest == job.backup.manifest ? "" : "its manifest is another";
+}
+
+// ReadBack proves what is on the disk, not what was meant to be.
+Status ReadBack(const Secret& password, const ExportJob& job) {
+  const std::string path = job.path.string();
+  KB_ASSIGN(const auto bytes, ReadFile(job.path, backup::kMaxFile));
+  if (bytes != *job.bytes) {
+    return Fail(Internal(path + " was written, but reads back otherwise. Is the disk sound?"));
+  }
+  const std::string why = Opens(bytes, password, job);
+  if (why.empty()) return {};
+  return Fail(Internal(path + " was written as it was meant to be, but does not open: " + why));
 }
 
 }  // namespace
@@ -48,7 +59,23 @@ Status WriteJob(const Secret& password, ExportJob* job) {
   if (!job->bytes) return Fail(job->bytes.error());
   KB_TRY(WriteFileAtomically(job->path, *job->bytes, 0600, Overwrite::kRefuse));
   job->written = true;
-  return ReadBack(password, *job);
+  const Status sound = ReadBack(password, *job);
+  if (sound) return sound;
+  // Nobody shall take it for a backup.
+  Error error = sound.error();
+  const Status removed = RemoveJob(job);
+  error.detail += removed ? ". It was removed again" : ". " + removed.error().detail;
+  return Fail(std::move(error));
+}
+
+Status RemoveJob(ExportJob* job) {
+  std::error_code error;
+  std::filesystem::remove(job->path, error);
+  if (error || !SyncDirectoryOf(job->path)) {
+    return Fail(Internal("The file could not be removed: remove " + job->path.string()));
+  }
+  job->written = false;
+  return {};
 }
 
 std::vector<std::string> DirectoryNotes(const std::filesystem::path& file) {

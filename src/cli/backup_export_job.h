@@ -37,8 +37,12 @@ std::filesystem::path BackupPathIn(const std::filesystem::path& directory,
 Status DeriveJobKek(const Secret& password, uint32_t iterations, ExportJob* job);
 
 // WriteJob writes the file of job.backup, never over another one, and reads it back from the disk:
-// it opens, by password unless it is a CMS file, and is what it was meant to be.
+// it opens, by password unless it is a CMS file, and is what it was meant to be. One that does not
+// is removed again.
 Status WriteJob(const Secret& password, ExportJob* job);
+
+// RemoveJob takes the file of a job away again, durably. Internal when it may still be there.
+Status RemoveJob(ExportJob* job);
 
 // DirectoryNotes warns where others may write beside the file: they can put another one in the
 // place of a backup, or none.

@@ -76,11 +76,18 @@ Result<Json> LookAt(LoggedIn& token, const policy::CurrentKeys& current,
 }
 
 // ChainOf is the chain that was installed with the token's certificate, or that certificate alone.
+// No backup opens that has the certificate of another key; one without has all that a restore
+// takes.
 std::vector<credential::Certificate> ChainOf(const config::Settings& settings,
                                              const backup::Manifest& manifest,
-                                             const std::vector<uint8_t>& der) {
+                                             const std::vector<uint8_t>& der,
+                                             std::string* foreign) {
   const auto leaf = credential::ParseCertificate(der);
   if (!leaf) return {};
+  if (leaf->spki != manifest.spki) {
+    *foreign = leaf->subject.empty() ? "no subject" : leaf->subject;
+    return {};
+  }
   const auto text = ReadFile(ChainFile(settings, manifest.name, manifest.type, Hex(manifest.id)));
   const auto chain = text ? credential::ParseCertificates(*text)
                           : Result<std::vector<credential::Certificate>>(Fail(text.error()));
@@ -105,6 +112,16 @@ Result<std::vector<backup::ManifestBinding>> BindingsOf(const config::Settings& 
 }
 
 }  // namespace
+
+std::string ForeignText(const BackupSubject& subject) {
+  const auto& manifest = subject.manifest;
+  return "the certificate that the token \"" + EscapeUnprintable(manifest.token.label) +
+         "\" has under its CKA_ID " + Hex(manifest.id) + " (" +
+         EscapeUnprintable(subject.foreign_certificate) +
+         ") is of another key. `keybroker certificate install " + ShellQuote(manifest.name) +
+         " FILE --type " + std::string(cryptoki::KeyTypeName(manifest.type)) +
+         "` puts the right one in its place; then export the key again";
+}
 
 Json TokenInfoJson(const token::TokenInfo& info) {
   return {{"label", info.label},
@@ -138,7 +155,7 @@ Result<BackupSubject> SubjectOf(const config::Settings& settings, const Json& ke
   KB_ASSIGN(manifest.bindings, BindingsOf(settings, manifest));
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, Hex(manifest.id)));
   manifest.sequence = record.NextNumber();
-  subject.chain = ChainOf(settings, manifest, *der);
+  subject.chain = ChainOf(settings, manifest, *der, &subject.foreign_certificate);
   return subject;
 }
 

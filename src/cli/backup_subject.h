@@ -15,7 +15,13 @@ namespace keybroker::cli {
 struct BackupSubject {
   backup::Manifest manifest;  // complete
   std::vector<credential::Certificate> chain;
+  // Subject of the certificate that the token has under the key's CKA_ID and that is another key's,
+  // so that it is left out; empty: there is none.
+  std::string foreign_certificate;
 };
+
+// ForeignText says of it what it is, and what to do.
+std::string ForeignText(const BackupSubject& subject);
 
 // TokenInfoJson is what a manifest says of a token, out of its process.
 Json TokenInfoJson(const token::TokenInfo& info);

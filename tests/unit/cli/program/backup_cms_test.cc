@@ -240,6 +240,15 @@ TEST_F(CmsHost, OfAKeyWithoutCertificateIsRefused) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("has no certificate yet"), HasSubstr("--format pkcs12")));
 }
 
+TEST_F(CmsHost, OfAKeyWithAnothersCertificateIsRefusedAndLeavesNoFile) {
+  KeyWithForeignCertificate("odd.example.test");
+  EXPECT_THAT(
+      Fails({"backup", "export", "odd.example.test", "--format", "cms", "-o", File("safe")}),
+      AllOf(HasSubstr("CN=Test CA"), HasSubstr("is of another key"),
+            HasSubstr("keybroker certificate install odd.example.test")));
+  EXPECT_TRUE(std::filesystem::is_empty(File("safe")));
+}
+
 TEST_F(CmsHost, SaysWhereTheTokenDidNotMakeTheContentKey) {
   std::string token = Read("etc/tokens.d/main.toml");
   token.replace(token.find(KB_SOFTHSM), sizeof KB_SOFTHSM - 1,

@@ -34,6 +34,17 @@ Arguments SafeHost::With(Arguments arguments, const std::string& password_file) 
   return arguments;
 }
 
+void BackupHost::KeyWithForeignCertificate(const std::string& name) const {
+  const Json made = Answer({"key", "generate", name, "--exportable"});
+  OpenSsl({"x509", "-in", File("ca.pem"), "-outform", "DER", "-out", File("ca.der")});
+  const auto put = keybroker::test::RunCommand(
+      {"pkcs11-tool", "--module", KB_SOFTHSM, "--login", "--pin", kPin, "--token-label", "stack",
+       "--write-object", File("ca.der"), "--type", "cert", "--id", made["key"]["id"]},
+      {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
+  ASSERT_EQ(put.status, 0) << put.err;
+  GiveTokenFiles();
+}
+
 std::string BackupHost::Export(const std::string& type) const {
   const Json made = Answer(With({"backup", "export", kName, "--type", type, "-o", File("safe")}));
   EXPECT_EQ(made["backups"].size(), 1U) << made;

@@ -34,6 +34,10 @@ class BackupHost : public SafeHost {
   // Key makes an exportable key with a certificate from the CA.
   void Key(const std::string& name, const std::string& type) const;
 
+  // KeyWithForeignCertificate makes one that has the CA's certificate under its CKA_ID, as another
+  // program may have put it there.
+  void KeyWithForeignCertificate(const std::string& name) const;
+
   // Export makes the backup of kName's key of type, and gives its file.
   std::string Export(const std::string& type) const;
 };

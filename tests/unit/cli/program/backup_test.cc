@@ -64,6 +64,50 @@ TEST_F(BackupCommand, TellsTheEmergencyWayWhichWorks) {
   OpenSsl({"x509", "-in", File("plain.pem"), "-noout", "-checkhost", kName});
 }
 
+// As they are pasted: by a shell.
+TEST_F(BackupCommand, PrintsCommandsThatAShellTakes) {
+  const std::string folder = "it's a safe";
+  std::filesystem::create_directory(File(folder));
+  const std::string file = File(folder + "/k $1.p12");
+  std::string way = Text(With({"backup", "export", kName, "--type", "ec", "-o", file}));
+  way.erase(0, way.find("openssl pkcs12 -in"));
+  way.erase(way.find(" -nodes"));
+  way += " -nodes -passin 'file:" + File("password").string() + "'";
+  const auto printed = keybroker::test::RunCommand({"/bin/sh", "-c", way});
+  EXPECT_EQ(printed.status, 0) << way << printed.err;
+  EXPECT_THAT(printed.out, HasSubstr("PRIVATE KEY"));
+  std::string verify = Text({"backup", "inspect", file});
+  verify.erase(0, verify.find("keybroker backup verify"));
+  verify.erase(verify.find('\n'));
+  const auto verified = keybroker::test::RunCommand(
+      {"/bin/sh", "-c",
+       KB_BUILD_DIR "/bin/" + verify + " --password-file " + File("password").string()});
+  EXPECT_EQ(verified.status, 0) << verify << verified.err;
+  EXPECT_THAT(Text({"key", "generate", "*.example.org"}),
+              HasSubstr("keybroker request create '*.example.org'"));
+}
+
+TEST_F(BackupCommand, LeavesOutACertificateOfAnotherKeyAndSaysWhichItIs) {
+  KeyWithForeignCertificate("odd.example.test");
+  const auto made = Run(With({"backup", "export", "odd.example.test", "-o", File("safe")}));
+  EXPECT_EQ(made.status, 0) << made.err;
+  EXPECT_THAT(made.err, AllOf(HasSubstr("its backup has no certificate"), HasSubstr("CN=Test CA"),
+                              HasSubstr("the token \"stack\" has under its CKA_ID " +
+                                        Id("odd.example.test", "ec")),
+                              HasSubstr("`keybroker certificate install odd.example.test FILE"),
+                              Not(HasSubstr("disk"))));
+  const Json drilled = Answer(With({"drill", File("safe")}));
+  EXPECT_EQ(drilled["proved"], true);
+  EXPECT_EQ(drilled["count"], 1);
+  EXPECT_EQ(drilled["results"][0]["certificates"].size(), 0U);
+  // What it says to do does it.
+  Text({"request", "create", "odd.example.test", "-o", File("odd.csr")});
+  Sign("odd.csr", "DNS:odd.example.test", "odd.crt");
+  Text({"certificate", "install", "odd.example.test", File("odd.crt"), "--ca", File("ca.pem")});
+  const auto again = Answer(With({"backup", "export", "odd.example.test", "-o", File("safe")}));
+  EXPECT_NE(again["backups"][0]["certificates"].size(), 0U);
+}
+
 TEST_F(BackupCommand, RefusesAWeakPasswordAndAPasswordFileThatOthersRead) {
   Write("short", "fourteen chars\n", 0600);
   EXPECT_THAT(Fails(With({"backup", "export", kName, "-o", File("safe")}, "short")),
