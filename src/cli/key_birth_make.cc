@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <ctime>
 #include <system_error>
 #include <utility>
@@ -8,6 +7,7 @@
 #include "cli/backup_record.h"
 #include "cli/interruption.h"
 #include "cli/key_birth.h"
+#include "cli/key_birth_failure.h"
 #include "cli/key_birth_scratch.h"
 #include "cli/key_choice.h"
 #include "cli/restore_on_token.h"
@@ -63,22 +63,6 @@ Status FillJob(Making& making, const Json& made) {
   return TakeWrapped(made["wrapped"], &making.job);
 }
 
-// Removed takes the file away again; the text says what became of it.
-std::string Removed(const ExportJob& job) {
-  std::error_code error;
-  const bool removed = std::filesystem::remove(job.path, error);
-  if (removed && SyncDirectoryOf(job.path)) {
-    return ". The backup file was removed again: its key was nowhere else. Nothing is left";
-  }
-  return ". The backup file could not be removed: remove " + job.path.string() +
-         ", whose key is nowhere else";
-}
-
-Error With(Error error, const std::string& more) {
-  error.detail += more;
-  return error;
-}
-
 std::string FileText(const Making& making) {
   return "token " + making.access.config().name + ", at birth, file " + making.job.path.string() +
          ", sha256 " +
@@ -93,7 +77,7 @@ Status WriteFile(Making& making) {
       {"backup-export", manifest.name, Hex(manifest.id), FileText(making)}, written);
   const Status& outcome = written ? recorded : written;
   if (outcome || !job.written) return outcome;
-  return Fail(With(outcome.error(), Removed(job)));
+  return Fail(WithoutFile(job, outcome.error()));
 }
 
 // Import restores the key out of the file as it is on the disk.
@@ -106,34 +90,6 @@ Result<Json> Import(const Making& making) {
     KB_ASSIGN(const auto keys, token::ListKeys(token.session));
     return making.check(keys);
   });
-}
-
-// IsThere looks whether the token has the key after all.
-Result<bool> IsThere(const Making& making) {
-  const auto& spki = making.job.subject.manifest.spki;
-  KB_ASSIGN(const Json seen, making.access.Run(false, [&](LoggedIn& token) -> Result<Json> {
-    KB_ASSIGN(const auto keys, token::ListKeys(token.session));
-    return Json{{"there", std::any_of(keys.keys.begin(), keys.keys.end(),
-                                      [&](const auto& key) { return key.spki == spki; })}};
-  }));
-  return GetBool(seen, "there");
-}
-
-// NotBorn removes the file of a key that did not arrive; not one whose key may have.
-Error NotBorn(const Making& making, Error error) {
-  const auto there = IsThere(making);
-  if (there && !*there) return With(std::move(error), Removed(making.job));
-  const std::string path = making.job.path.string();
-  const std::string kept = ". The backup file " + path + " was kept, because ";
-  if (!there) {
-    return With(std::move(error),
-                kept + "whether the token has its key cannot be seen (" + there.error().detail +
-                    "). Once `keybroker key list` goes: `keybroker backup restore " + path +
-                    "` puts the key there, unless it is");
-  }
-  return With(std::move(error), kept + "the token has its key. `keybroker drill " + path +
-                                    "` proves it and puts it on record. To begin anew, delete "
-                                    "the key (`keybroker key delete`) and the file");
 }
 
 Born Delivered(const Making& making, const Json& outcome) {
@@ -172,10 +128,11 @@ Result<Born> MakeBorn(Change& change, const TokenAccess& access, const token::Ke
   const auto outcome = Import(making);
   if (outcome) return Delivered(making, *outcome);
   const auto& manifest = making.job.subject.manifest;
-  Error error = NotBorn(making, outcome.error());
+  const std::string file = FileText(making);
+  Error error = NotBorn(access, making.job, outcome.error());
   // The failure that counts is the import's.
-  static_cast<void>(change.Record(
-      {"backup-restore", manifest.name, Hex(manifest.id), FileText(making)}, Fail(error)));
+  static_cast<void>(
+      change.Record({"backup-restore", manifest.name, Hex(manifest.id), file}, Fail(error)));
   return Fail(std::move(error));
 }
 

@@ -53,6 +53,17 @@ class AtBirth : public SafeHost {
     ExpectNoDrillFolderStays();
   }
 
+  // Objects lists all that is on the token, by another program.
+  std::string Objects() const {
+    const auto listed =
+        keybroker::test::RunCommand({"pkcs11-tool", "--module", KB_SOFTHSM, "--login", "--pin",
+                                     kPin, "--token-label", "stack", "--list-objects"},
+                                    {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
+    EXPECT_EQ(listed.status, 0) << listed.err;
+    GiveTokenFiles();
+    return listed.out;
+  }
+
   std::string AuditLog() const { return Read("state/operator/audit.log"); }
 
   static constexpr char kToken[] = "etc/tokens.d/main.toml";
@@ -202,8 +213,10 @@ TEST_F(AtBirth, LeavesNeitherKeyNorFileWhenTheImportFails) {
                             "C_Sign 1 1 5\n", "C_UnwrapKey 7 1 crash\n"}) {
     Plan(std::string(kNoWrap) + fault);
     EXPECT_THAT(Fails(Born("safe/k.p12")),
-                AllOf(HasSubstr("The backup file was removed again"), HasSubstr("Nothing is left")))
+                AllOf(HasSubstr("The backup file was removed again"),
+                      HasSubstr("The token was looked at: it has no object of that key")))
         << fault;
+    EXPECT_EQ(Objects(), "") << fault;
     EXPECT_THAT(AuditLog(), HasSubstr("\"backup-restore\"")) << fault;
     ExpectNothing();
   }
@@ -218,6 +231,22 @@ TEST_F(AtBirth, KeepsTheFileOfAKeyThatMayBeOnTheToken) {
   EXPECT_EQ(Answer({"key", "list"})["keys"].size(), 1U);
   EXPECT_EQ(Answer(With({"drill", File("safe/k.p12")}))["proved"], true);
   Text({"key", "delete", kName, "--yes"});  // it is on record
+}
+
+// The module crashes with half a key on the token, and again when that is to be looked at.
+TEST_F(AtBirth, ClaimsNothingOfATokenThatItCouldNotLookAt) {
+  // The look is the third time that the command loads the module.
+  Plan(std::string(kNoWrap) + "C_UnwrapKey 7 1 crash\nC_Initialize 2 1 crash\n");
+  EXPECT_THAT(Fails(Born("safe/k.p12")),
+              AllOf(HasSubstr("was kept, because whether the token has its key, or half of it, "
+                              "cannot be seen"),
+                    HasSubstr("keybroker doctor"), HasSubstr("keybroker token tidy main"),
+                    HasSubstr("keybroker backup restore " + File("safe/k.p12").string()),
+                    Not(HasSubstr("removed again"))));
+  Plan(kNoWrap);
+  EXPECT_THAT(Objects(), HasSubstr("Public Key Object"));  // so it is
+  EXPECT_EQ(Answer(With({"backup", "restore", File("safe/k.p12")}))["present"], false);
+  EXPECT_EQ(Answer({"key", "list"})["keys"].size(), 1U);
 }
 
 TEST_F(AtBirth, ThatWasKilledLeavesAFileThatRestores) {
