@@ -25,13 +25,21 @@
 #   listener_uid NAME      the number of a user inside the root, for a listener's users
 #   listener_gid NAME      that of its primary group, for the group of its socket
 
+# Much of this is called again and again while something is awaited, and a process costs more than what it
+# would look at: hence the shell's own words wherever they do.
+
 # How long a server may take to answer or to end. It is a limit, not a wait.
 LISTENER_DEADLINE_S=${LISTENER_DEADLINE_S:-180}
 
-listener_uid() { awk -F: -v name="$1" '$1 == name { print $3 }' "$LISTENER_ROOT/etc/passwd"; }
-
-# listener_gid NAME: the number of a user's primary group inside the root.
-listener_gid() { awk -F: -v name="$1" '$1 == name { print $4 }' "$LISTENER_ROOT/etc/passwd"; }
+# listener_user NAME FIELD: a field of a user's line in the root's /etc/passwd; nothing when there is none.
+listener_user() {
+  local -a fields
+  while IFS=: read -ra fields; do
+    if [[ ${fields[0]-} == "$1" ]]; then printf '%s\n' "${fields[$2]}"; fi
+  done <"$LISTENER_ROOT/etc/passwd"
+}
+listener_uid() { listener_user "$1" 2; }
+listener_gid() { listener_user "$1" 3; }
 
 # listener_jail SERVER: the path of the folder that Debian's server chroots to.
 listener_jail() {
@@ -73,21 +81,21 @@ listener_enter() {
     mkdir "$dir/top/upper" "$dir/top/work" "$dir/top/root"
     mount -t overlay -o "lowerdir=$root,upperdir=$dir/top/upper,workdir=$dir/top/work" \
       listener "$dir/top/root" 2>/dev/null || cp -a "$root/." "$dir/top/root/"
-    root=$dir/top/root
+    pristine=$root/dev root=$dir/top/root
     mount -t tmpfs -o mode=755 dev "$root/dev"
+    cp -a "$pristine/fd" "$pristine/stdout" "$pristine/stderr" "$root/dev/"
+    # The rest by one mount(8), from a table like fstab(5), where a space is written as its number.
+    bind() { printf "%s %s none %s,X-mount.mkdir 0 0\n" "${1// /\\040}" "${2// /\\040}" "$3" >&3; }
+    exec 3>"$dir/top/table"
     for mounted in null zero full random urandom tty; do
-      touch "$root/dev/$mounted"
-      mount --bind "/dev/$mounted" "$root/dev/$mounted"
+      : >"$root/dev/$mounted"
+      bind "/dev/$mounted" "$root/dev/$mounted" bind
     done
-    for mounted in "$dir" "${@:1:count}"; do
-      mkdir -p "$root$mounted"
-      mount --rbind "$mounted" "$root$mounted"
-    done
-    mount -t proc proc "$root/proc"
-    ln -s /proc/self/fd "$root/dev/fd"
-    ln -s fd/1 "$root/dev/stdout"
-    ln -s fd/2 "$root/dev/stderr"
-    if [[ -d $dir/jail ]]; then mount --bind "$dir/jail" "$root$(cat "$dir/jail.path")"; fi
+    for mounted in "$dir" "${@:1:count}"; do bind "$mounted" "$root$mounted" rbind; done
+    if [[ -d $dir/jail ]]; then bind "$dir/jail" "$root$(<"$dir/jail.path")" bind; fi
+    printf "proc %s/proc proc defaults 0 0\n" "${root// /\\040}" >&3
+    exec 3>&-
+    mount --all --fstab "$dir/top/table"
     shift "$count"
     exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
   ' listener "$LISTENER_ROOT" "$dir" "${#LISTENER_MOUNTS[@]}" "${LISTENER_MOUNTS[@]}" "$@"
@@ -103,40 +111,61 @@ listener_alive() {
 
 # listener_launch DIR COMMAND...: starts it in the background; DIR/supervisor is unshare's pid.
 listener_launch() {
-  local dir=$1
+  local dir=$1 supervisor_pid main_pid
   rm -f "$dir/pid"
   (listener_enter "$@") >"$dir/output" 2>&1 </dev/null {listener_silence}>&- &
   printf '%s\n' "$!" >"$dir/supervisor"
   # Until the subshell has become unshare, stop_listener would not know it.
-  while listener_runs "$dir" && [[ -z $(listener_supervisor "$dir") ]]; do listener_pause; done
+  while listener_runs "$dir"; do
+    listener_find "$dir"
+    if [[ -n $supervisor_pid ]]; then break; fi
+    listener_pause
+  done
 }
 
-# listener_supervisor DIR: the pid in DIR/supervisor, when that process is the unshare that was
-# started for DIR: a number in a file may long be another process's.
-listener_supervisor() {
-  local pid words
-  pid=$(cat "$1/supervisor" 2>/dev/null) || return 1
-  if [[ ! $pid =~ ^[0-9]+$ || ! -r /proc/$pid/cmdline ]]; then return 1; fi
-  words=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline") || return 1
-  if [[ $words == unshare* ]] && grep -qxF -- "$1" <<<"$words"; then printf '%s\n' "$pid"; fi
+# listener_find DIR: the pid in DIR/supervisor in $supervisor_pid, when that process is the unshare that was
+# started for DIR: a number in a file may long be another process's. And in $main_pid that of its only
+# child, the server's main process. Empty when there is none.
+listener_find() {
+  local pid='' word
+  local -a words=()
+  supervisor_pid='' main_pid=''
+  { read -r pid <"$1/supervisor"; } 2>/dev/null || return 0
+  if [[ ! $pid =~ ^[0-9]+$ ]]; then return 0; fi
+  { mapfile -d '' -t words <"/proc/$pid/cmdline"; } 2>/dev/null || return 0
+  if [[ ${words[0]-} != unshare ]]; then return 0; fi
+  for word in "${words[@]}"; do
+    if [[ $word == "$1" ]]; then supervisor_pid=$pid; fi
+  done
+  if [[ -n $supervisor_pid ]]; then
+    { read -r main_pid <"/proc/$pid/task/$pid/children"; } 2>/dev/null || true
+    main_pid=${main_pid%% *}
+  fi
 }
 
 # listener_main DIR: the pid of the server's main process: the supervisor's only child.
 listener_main() {
-  local supervisor
-  supervisor=$(listener_supervisor "$1") || return 1
-  if [[ -n $supervisor ]]; then pgrep -P "$supervisor"; fi
+  local supervisor_pid main_pid
+  listener_find "$1"
+  if [[ -z $main_pid ]]; then return 1; fi
+  printf '%s\n' "$main_pid"
 }
 
 # listener_runs DIR: whether it was started and has not ended.
 listener_runs() {
-  local supervisor
-  supervisor=$(cat "$1/supervisor" 2>/dev/null) && listener_alive "$supervisor"
+  local pid
+  { read -r pid <"$1/supervisor"; } 2>/dev/null && listener_alive "$pid"
 }
 
 # unit_environment SNIPPETS: the NAME=VALUE words that the systemd drop-in there sets, for this is how a
 # unit would start the server; none when there is no drop-in.
-unit_environment() { sed -n 's/^Environment=//p' "$1/systemd.conf" 2>/dev/null || true; }
+unit_environment() {
+  local line
+  if [[ ! -f $1/systemd.conf ]]; then return; fi
+  while IFS= read -r line; do
+    if [[ $line == Environment=* ]]; then printf '%s\n' "${line#*=}"; fi
+  done <"$1/systemd.conf"
+}
 
 # listener_pause [SECONDS]: a moment, without a process for it.
 listener_pause() { read -rt "${1:-0.05}" -u "$listener_silence" || true; }
@@ -146,7 +175,7 @@ exec {listener_silence}<> <(:)
 listener_await() {
   local dir=$1 port=$2 end=$((SECONDS + LISTENER_DEADLINE_S))
   while listener_runs "$dir" && ((SECONDS < end)); do
-    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    if { :; } 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$port"; then
       listener_main "$dir" >"$dir/pid"
       return 0
     fi
@@ -162,34 +191,32 @@ listener_await() {
 
 # Only to look at: no process is ever ended because it is in this list.
 listener_pids() {
-  local main namespace each
-  main=$(listener_main "$1") || return 0
-  if [[ -z $main ]]; then return 0; fi
-  namespace=$(readlink "/proc/$main/ns/pid") || return 0
-  if [[ $namespace == "$(readlink /proc/self/ns/pid)" ]]; then return 0; fi
+  local supervisor_pid main_pid each
+  listener_find "$1"
+  if [[ -z $main_pid || /proc/$main_pid/ns/pid -ef /proc/self/ns/pid ]]; then return 0; fi
   for each in /proc/[0-9]*; do
-    if [[ $(readlink "$each/ns/pid" 2>/dev/null) == "$namespace" ]]; then
-      printf '%s\n' "${each#/proc/}"
-    fi
+    if [[ $each/ns/pid -ef /proc/$main_pid/ns/pid ]]; then printf '%s\n' "${each#/proc/}"; fi
   done
 }
 
 # listener_catches_sigterm PID: the first process of a pid namespace ignores what it does not catch.
 listener_catches_sigterm() {
-  local caught
-  caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
+  local label caught=0
+  while read -r label caught; do
+    if [[ $label == SigCgt: ]]; then break; fi
+  done 2>/dev/null <"/proc/$1/status" || return 1
   (((16#${caught:-0} >> 14) & 1))
 }
 
 # SIGTERM to the main process, SIGKILL when it does not catch that or when it does not end: then the
 # kernel ends its namespace. unshare's own --kill-child does not reach a process that changed its user.
 stop_listener() {
-  local dir=$1 main supervisor end=$((SECONDS + LISTENER_DEADLINE_S))
-  supervisor=$(listener_supervisor "$dir") || supervisor=''
+  local dir=$1 supervisor_pid main_pid supervisor end=$((SECONDS + LISTENER_DEADLINE_S))
+  listener_find "$dir"
+  supervisor=$supervisor_pid
   if [[ -n $supervisor ]]; then
-    main=$(listener_main "$dir") || main=''
-    if [[ -n $main ]]; then
-      if listener_catches_sigterm "$main"; then kill "$main" 2>/dev/null || true; else listener_kill "$dir"; fi
+    if [[ -n $main_pid ]]; then
+      if listener_catches_sigterm "$main_pid"; then kill "$main_pid" 2>/dev/null || true; else listener_kill "$dir"; fi
     fi
     while listener_runs "$dir" && ((SECONDS < end)); do listener_pause; done
     if listener_runs "$dir"; then
@@ -203,8 +230,9 @@ stop_listener() {
 
 # listener_kill DIR: SIGKILL to the main process, or to the supervisor that has none yet.
 listener_kill() {
-  local victim
-  victim=$(listener_main "$1") && [[ -n $victim ]] || victim=$(listener_supervisor "$1") || return 0
+  local supervisor_pid main_pid victim
+  listener_find "$1"
+  victim=${main_pid:-$supervisor_pid}
   if [[ -n $victim ]]; then kill -9 "$victim" 2>/dev/null || true; fi
 }
 
