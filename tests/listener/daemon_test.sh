@@ -16,7 +16,6 @@ for part in base stack handshakes audit loop snippets server checks messages fau
   # shellcheck source=/dev/null
   source "$lib/$part.sh"
 done
-table=$work/table.txt
 
 prepare() {
   local status=0

@@ -132,7 +132,7 @@ test_workers_forked_after_a_new_generation() {
   local id workers
   must keybroker key generate "$name" --type ec --new-generation
   id=$(keybroker --json key show "$name" --type ec |
-    python3 -c 'import json, sys
+    "$python" -I -S -c 'import json, sys
 print(next(k["id"] for k in json.load(sys.stdin)["keys"] if not k["current"]))')
   must keybroker key current "$name" --type ec --id "$id" --without-certificate
   must keybroker reload

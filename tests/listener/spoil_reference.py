@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""spoil_reference.py HOW FILE: rewrites a reference file so that it is wrong in one way.
+"""spoil_reference.py HOW FILE...: rewrites reference files so that each is wrong in one way.
 
   truncated    the last 20 bytes of the DER are missing
   foreign-oid  another algorithm's OID, of the same length
@@ -26,14 +26,13 @@ def spoil(how, der):
 
 
 def main():
-    how, path = sys.argv[1:]
-    with open(path, "rb") as file:
-        text = file.read()
-    der = spoil(how, base64.b64decode(FORM.search(text)[2]))
-    body = re.sub(rb"(.{1,64})", rb"\1\n", base64.b64encode(der))
-    text = FORM.sub(lambda match: match[1] + body + match[3], text)
-    with open(path, "wb") as file:
-        file.write(text)
+    for path in sys.argv[2:]:
+        with open(path, "rb") as file:
+            text = file.read()
+        der = spoil(sys.argv[1], base64.b64decode(FORM.search(text)[2]))
+        body = re.sub(rb"(.{1,64})", rb"\1\n", base64.b64encode(der))
+        with open(path, "wb") as file:
+            file.write(FORM.sub(lambda match: match[1] + body + match[3], text))
 
 
 if __name__ == "__main__":

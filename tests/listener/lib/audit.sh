@@ -7,7 +7,11 @@
 audit_mark() { wc -l <"$work/state/broker/audit.log"; }
 
 signed_since() {
-  tail -n "+$(($1 + 1))" "$work/state/broker/audit.log" |
-    sed -n "s/.*\"action\":\"sign\",\"subject\":\"$2\",\"uid\":\([0-9]*\),.*\"decision\":\"granted\",\"result\":\"ok\".*/\1/p" |
-    sort -n | uniq -c | awk '{print $2, $1}'
+  awk -v mark="$1" -v listener="$2" '
+    BEGIN { begin = "\"action\":\"sign\",\"subject\":\"" listener "\",\"uid\":" }
+    NR > mark && (at = index($0, begin)) && index($0, "\"decision\":\"granted\",\"result\":\"ok\"") {
+      count[substr($0, at + length(begin)) + 0]++
+    }
+    END { for (uid in count) print uid, count[uid] }
+  ' "$work/state/broker/audit.log"
 }

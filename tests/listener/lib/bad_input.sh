@@ -3,25 +3,41 @@
 
 # server_log DIR: what the server wrote anywhere.
 server_log() { cat "$1"/*log "$1/output" 2>/dev/null || true; }
+log_matches() { grep -aqsE -- "$2" "$1"/*log "$1/output"; }
+
+# log_line DIR PATTERN: the first line there that matches, in $line.
+log_line() {
+  line=$(grep -ahsE -m 1 -- "$2" "$1"/*log "$1/output" || true)
+  line=${line%%$'\n'*}
+  [[ -n $line ]]
+}
+
+# brief TEXT: the first 300 characters of each line.
+brief() {
+  local each
+  while IFS= read -r each; do printf '%s\n' "${each:0:300}"; done <<<"$1"
+}
 
 # handshake_fails FIRST_PORT: none succeeds with the server there.
 handshake_fails() {
   local label port_of_it protocol its_types
   local -a words
   IFS=: read -r label port_of_it protocol its_types <<<"${targets[0]}"
-  mapfile -t words < <(s_client_words "$protocol")
+  s_client_words "$protocol"
   ! handshake "$((port_of_it - base_port + $1))" "${its_types%,*}" -tls1_3 "${words[@]}"
 }
 
 # spoiled_files CASE: a copy of the snippets for that case.
 spoiled_files() {
   local to=$work/bad-$1-files part
+  local -a made=()
   for part in '' .ec .second; do
     if [[ -d $snippets$part ]]; then
       cp -a "$snippets$part" "$to$part"
-      find "$to$part" -type f -exec sed -i "s|$snippets|$to|g" {} +
+      made+=("$to$part")
     fi
   done
+  find "${made[@]}" -type f -exec sed -i "s|$snippets|$to|g" {} +
 }
 
 # check_finds FIRST_PORT FILES: what `keybroker listener check` finds wrong there: with the handshake, and
@@ -32,7 +48,7 @@ check_finds() {
   if said=$(listener_check server "$label:$((port_of_it - base_port + $1)):$protocol:$its_types" --files "$2"); then
     fail "$server: listener check finds nothing wrong: $said"
   fi
-  head -n 1 <<<"$said"
+  printf '%s\n' "${said%%$'\n'*}"
   grep '^/.* used as ' <<<"$said" || [[ $library == gnutls ]]
 }
 
@@ -45,41 +61,43 @@ declare -A tried=(
 # says CASE PATTERN: starts the server with that case's files; no handshake may succeed, and what it
 # logged must match. `keybroker listener check` fails too, and tells.
 says() {
-  local at=$work/bad-$1 line found=''
+  local at=$work/bad-$1 line found='' shown
   if start "$at" "$((base_port + 100))" "$at-files" 2>/dev/null; then
     handshake_fails "$((base_port + 100))" || fail "$server: a handshake succeeds with $1"
     found=$(check_finds "$((base_port + 100))" "$at-files")
     eventually log_matches "$at" "$2" || true
   fi
   stop_listener "$at"
-  line=$(server_log "$at" | grep -E -m 1 -- "$2") || {
+  log_line "$at" "$2" || {
     server_log "$at" >&2
     fail "$server: its log does not tell of $1"
   }
-  say "  $1: $(grep -oE "error:.*|$2.*" <<<"$line" | cut -c1-300 | head -n 1)"
+  shown=$(grep -aoE -- "error:.*|$2.*" <<<"$line")
+  shown=${shown%%$'\n'*}
+  say "  $1: ${shown:0:300}"
   if [[ -z $found ]]; then return; fi
-  say "    listener check: $(cut -c1-300 <<<"$found")"
+  say "    listener check: $(brief "$found")"
   if [[ $library == openssl && $way == engine && ${tried[$1]+there} ]]; then
     grep -qE "used as .*: ${tried[$1]}" <<<"$found" || fail "$server: listener check does not tell of $1"
   fi
 }
 listener_gone() { ! listener_runs "$1"; }
-log_matches() { server_log "$1" | grep -qE -- "$2"; }
 
 spoil_references() {
-  local file
-  for file in "$work/bad-$1-files"*/"$name".*.pem; do
-    must "$source_dir/tests/listener/spoil_reference.py" "$1" "$file"
-  done
+  must "$python" -I -S "$source_dir/tests/listener/spoil_reference.py" "$1" "$work/bad-$1-files"*/"$name".*.pem
 }
 
 # change_files CASE SED_SCRIPT FILE...
 change_files() {
-  local case=$1 script=$2 file
+  local case=$1 script=$2 wanted file
+  local -a files=()
   shift 2
-  for file in "$@"; do
-    find "$work" -path "$work/bad-$case-files*/$file" -exec sed -i "$script" {} +
+  for wanted in "$@"; do
+    for file in "$work/bad-$case-files"*/"$wanted"; do
+      if [[ -f $file ]]; then files+=("$file"); fi
+    done
   done
+  sed -i "$script" "${files[@]}"
 }
 
 check_bad_input() {
@@ -107,7 +125,7 @@ no_socket_in_jail() {
     return
   fi
   eventually log_matches "$at" "$handshake_says" || fail "$server: its log does not tell of the missing socket"
-  line=$(server_log "$at" | grep -E -m 1 -- "$handshake_says")
+  log_line "$at" "$handshake_says"
   stop_listener "$at"
   say "  no socket in the jail: ${line:0:300}"
 }
@@ -158,7 +176,7 @@ bad_input_gnutls() {
 # What becomes of a server that is started while the broker is away. `without_broker` says what is
 # expected: "fails" at the start, or "recovers" when the broker is there. Both say why in the log.
 check_start_without_broker() {
-  local up=yes line at=$work/bad-no-broker begin
+  local up=yes line begin now
   stop_server
   keep_broker_away
   start "$dir" "$base_port" "$snippets" 2>/dev/null || up=no
@@ -168,18 +186,20 @@ check_start_without_broker() {
     # Some open the port before they read the key.
     if [[ ${without_broker:-fails} == fails ]] && eventually listener_gone "$dir"; then up=no; fi
   fi
-  line=$(server_log "$dir" | grep -E -m 1 -- "$away_says") || {
+  log_line "$dir" "$away_says" || {
     server_log "$dir" >&2
     fail "$server: its log does not tell that the broker is away"
   }
   let_broker_back
   after_outage
   if [[ $up == yes ]]; then
-    begin=$(now_ns)
+    now_ns begin
     until ! handshake_fails "$base_port"; do
-      (($(now_ns) - begin < deadline_s * 1000000000)) || fail "$server does not recover"
+      now_ns now
+      ((now - begin < deadline_s * 1000000000)) || fail "$server does not recover"
     done
-    line+=" [signs $((($(now_ns) - begin) / 1000000)) ms after the broker is back]"
+    now_ns now
+    line+=" [signs $(((now - begin) / 1000000)) ms after the broker is back]"
   fi
   say "  started without broker: comes up: $up; ${line:0:300}"
   [[ ${without_broker:-fails} == "$([[ $up == yes ]] && echo recovers || echo fails)" ]] ||

@@ -3,12 +3,14 @@
 # Source it with `build` set to the build folder.
 #
 #   say, fail, must, eventually, stop_child     below
+#   python       Debian's; the first in PATH may be a wrapper that takes longer to start than a server
 #   work         a folder of the test's own; at_exit FUNCTION runs before it is removed
 
 source_dir=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")/../../..")
 # shellcheck source=scripts/lib/listeners.sh
 source "$source_dir/scripts/lib/listeners.sh"
 
+readonly python=/usr/bin/python3
 # A limit for what must come by itself, not a wait.
 readonly deadline_s=60
 # A short path: socket names are limited to 107 bytes.
@@ -23,10 +25,7 @@ fail() {
   exit 1
 }
 # must COMMAND...: quiet when it succeeds.
-must() {
-  local said
-  said=$("$@" 2>&1 </dev/null) || fail "$* said: $said"
-}
+must() { "$@" >"$work/must.log" 2>&1 </dev/null || fail "$* said: $(<"$work/must.log")"; }
 # eventually COMMAND...: until it succeeds, within deadline_s.
 eventually() {
   local end=$((SECONDS + deadline_s))

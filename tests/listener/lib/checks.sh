@@ -104,16 +104,16 @@ check_identity() {
 
 check_nothing_secret() {
   local -a pids
-  local pid status=0
+  local found status=0
   mapfile -t pids < <(listener_pids "$dir")
   ((${#pids[@]} > 0)) || fail "there is no process of $server to search"
   "$build/bin/secret_search" --text-file "$work/pin" --certificate "$work/ca/rsa.crt" \
     --certificate "$work/ca/ec.crt" "${pids[@]}" \
     >"$work/search.log" 2>&1 || status=$?
   ((status == 0)) || fail "secret_search ended with status $status: $(cat "$work/search.log")"
-  for pid in "${pids[@]}"; do
-    if grep -q softhsm "/proc/$pid/maps" 2>/dev/null; then fail "$pid has the token's library"; fi
-  done
+  pids=("${pids[@]/#//proc/}")
+  found=$(grep -ls softhsm "${pids[@]/%//maps}" || true)
+  [[ -z $found ]] || fail "the token's library is in $found"
   if grep -rlF --exclude-dir=top "$(cat "$work/pin")" "$dir" "$snippets"*; then
     fail "the PIN is in the files above"
   fi
@@ -126,23 +126,25 @@ check_nothing_secret() {
 
 # descriptors PID: what it has open, one "NUMBER WHAT" a line; a Unix socket with its type.
 descriptors() {
-  local fd what inode
-  for fd in "/proc/$1/fd"/*; do
-    what=$(readlink "$fd") || continue
+  local fd what socket_type inode path
+  local -A sockets=()
+  while read -r _ _ _ _ socket_type _ inode path; do
+    if [[ $socket_type == 0005 ]]; then socket_type=unix-seqpacket; else socket_type=unix-other; fi
+    sockets[socket:[$inode]]="$socket_type $path"
+  done <"/proc/$1/net/unix"
+  # What is closed meanwhile is no matter.
+  { find "/proc/$1/fd" -mindepth 1 -printf '%f %l\n' 2>/dev/null || true; } | while read -r fd what; do
     if [[ $what == socket:* ]]; then
-      inode=${what//[^0-9]/}
-      what=$(awk -v inode="$inode" '$7 == inode {
-          print ($5 == "0005" ? "unix-seqpacket" : "unix-other"), $8 }' "/proc/$1/net/unix")
-      what=${what:-inet}
-    elif [[ -d /proc/$1/root/$what || -d $fd/. ]]; then
+      what=${sockets[$what]-inet}
+    elif [[ -d /proc/$1/root/$what || -d /proc/$1/fd/$fd/. ]]; then
       what="directory $what"
     fi
-    printf '%s %s\n' "${fd##*/}" "$what"
+    printf '%s %s\n' "$fd" "$what"
   done
 }
 
 # in_jail PID: whether its root is a folder that it cannot leave.
-in_jail() { [[ $(stat -Lc %i "/proc/$1/root" 2>/dev/null) == "$(stat -c %i "$dir/jail")" ]]; }
+in_jail() { [[ /proc/$1/root -ef $dir/jail ]]; }
 
 # The module's only descriptors in a jailed process are connections to the broker.
 check_jail() {
@@ -174,7 +176,7 @@ check_present_user() {
   local user
   for user in "${users[@]}"; do user_numbers+=("$(uid_of "$user")"); done
   IFS=: read -r label port_of_it protocol its_types <<<"${targets[0]}"
-  mapfile -t words < <(s_client_words "$protocol")
+  s_client_words "$protocol"
   set_users server 0
   if handshake "$port_of_it" "${its_types%,*}" -tls1_3 "${words[@]}"; then
     fail "$signer signs though only root may"

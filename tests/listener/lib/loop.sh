@@ -10,15 +10,20 @@
 #   loop_mending                    now begins what ends it; it heals from here, or from the event
 #   loop_back                       what was done is over: from now on nothing may fail
 #   loop_report LABEL...            prints a row for each, fails when a handshake failed after loop_back
-#   loop_failed LABEL               how many failed since loop_event
+#   loop_failed LABEL               whether one has failed since loop_event
 
 loop_pid='' loop_what='' loop_down=0 loop_mend=0 loop_up=0
+# Lines that were read, and of each label: handshakes in them, and those that failed since loop_event.
+loop_read=0
+declare -A loop_tried=() loop_failures=()
 
-now_ns() { date +%s%N; }
+# now_ns VARIABLE: the time since 1970, rounded down to microseconds.
+now_ns() { printf -v "$1" '%s000' "${EPOCHREALTIME/[.,]/}"; }
 
 loop_start() {
   : >"$work/loop.txt"
-  python3 "$source_dir/tests/listener/tls_client.py" loop --ca "$work/ca/ca.crt" --name "$name" \
+  loop_read=0 loop_tried=() loop_failures=()
+  "$python" "$source_dir/tests/listener/tls_client.py" loop --ca "$work/ca/ca.crt" --name "$name" \
     --out "$work/loop.txt" "$@" 2>"$work/loop.log" &
   loop_pid=$!
 }
@@ -29,39 +34,56 @@ loop_stop() {
 }
 at_exit loop_stop
 
-loop_lines() { grep -c "^$1 " "$work/loop.txt" || true; }
+# loop_take: reads what the loop wrote since the last time.
+loop_take() {
+  local line
+  local -a lines
+  mapfile -s "$loop_read" lines <"$work/loop.txt"
+  for line in "${lines[@]}"; do
+    # The last may be half written.
+    if [[ ! $line =~ ^([^ ]+)\ [0-9]+\ ([0-9]+)\ (ok|failed)\ .*$'\n' ]]; then break; fi
+    loop_read=$((loop_read + 1))
+    loop_tried[${BASH_REMATCH[1]}]=$((${loop_tried[${BASH_REMATCH[1]}]-0} + 1))
+    if [[ ${BASH_REMATCH[3]} == failed ]] && ((BASH_REMATCH[2] >= loop_down)); then
+      loop_failures[${BASH_REMATCH[1]}]=yes
+    fi
+  done
+}
 
 loop_await() {
   local count=$1 label end=$((SECONDS + deadline_s))
   shift
   local -A wanted=()
-  for label in "$@"; do wanted[$label]=$(($(loop_lines "$label") + count)); done
+  loop_take
+  for label in "$@"; do wanted[$label]=$((${loop_tried[$label]-0} + count)); done
   for label in "$@"; do
-    until (($(loop_lines "$label") >= wanted[$label])); do
+    until ((${loop_tried[$label]-0} >= wanted[$label])); do
       ((SECONDS < end)) || fail "the handshake loop of $label stands still"
       listener_pause
+      loop_take
     done
   done
 }
 
 loop_event() {
   loop_what=$1
-  loop_down=$(now_ns)
+  now_ns loop_down
   loop_mend=$loop_down
   loop_up=$loop_down
+  loop_failures=()
 }
-loop_mending() { loop_mend=$(now_ns); }
-loop_back() { loop_up=$(now_ns); }
+loop_mending() { now_ns loop_mend; }
+loop_back() { now_ns loop_up; }
 
 loop_failed() {
-  awk -v label="$1" -v down="$loop_down" \
-    '$1 == label && $3 >= down && $4 == "failed" {n++} END {print n + 0}' "$work/loop.txt"
+  loop_take
+  [[ -n ${loop_failures[$1]-} ]]
 }
 
 loop_await_failure() {
   local label end=$((SECONDS + deadline_s))
   for label in "$@"; do
-    until (($(loop_failed "$label") > 0)); do
+    until loop_failed "$label"; do
       ((SECONDS < end)) || fail "$label: no handshake fails though $loop_what"
       listener_pause
     done
@@ -76,25 +98,24 @@ loop_header() {
 }
 
 loop_report() {
-  local label row
-  for label in "$@"; do
-    row=$(awk -v label="$label" -v down="$loop_down" -v mend="$loop_mend" -v up="$loop_up" '
-      $1 != label || $3 < down { next }
-      {
-        tried++
-        longest = $3 - $2 > longest ? $3 - $2 : longest
-        if ($4 == "ok") { if (!healed || healed < mend) healed = $3; next }
-        healed = 0
-        if ($2 >= up) after++; else before++
+  awk -v labels="$*" -v what="$loop_what" -v down="$loop_down" -v mend="$loop_mend" -v up="$loop_up" '
+    $3 < down { next }
+    {
+      tried[$1]++
+      if ($3 - $2 > longest[$1]) longest[$1] = $3 - $2
+      if ($4 == "ok") { if (healed[$1] < mend) healed[$1] = $3; next }
+      healed[$1] = 0
+      if ($2 < up) before[$1]++; else if (++after[$1] <= 3) line[$1] = line[$1] $0 "\n"
+    }
+    END {
+      count = split(labels, label, " ")
+      for (i = 1; i <= count; i++) {
+        l = label[i]
+        printf "%-18s %-22s %6d %11d %12d %10d %8d\n", l, what, tried[l], before[l], after[l], longest[l] / 1e6,
+          (healed[l] > mend ? (healed[l] - mend) / 1e6 : 0)
+        if (after[l]) { printf "%s", line[l] > "/dev/stderr"; bad = 1 }
       }
-      END { printf "%d %d %d %d %d", tried, before, after, longest / 1e6, (healed > mend ? (healed - mend) / 1e6 : 0) }
-    ' "$work/loop.txt")
-    # shellcheck disable=SC2086
-    printf '%-18s %-22s %6s %11s %12s %10s %8s\n' "$label" "$loop_what" $row | tee -a "$table"
-    if (($(cut -d ' ' -f 3 <<<"$row") > 0)); then
-      awk -v label="$label" -v up="$loop_up" '$1 == label && $2 >= up && $4 == "failed"' \
-        "$work/loop.txt" | head -n 3 >&2
-      fail "$label: handshakes failed after \"$loop_what\" was over"
-    fi
-  done
+      exit bad
+    }
+  ' "$work/loop.txt" || fail "handshakes failed after \"$loop_what\" was over"
 }

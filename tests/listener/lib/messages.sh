@@ -6,7 +6,7 @@
 #   check_message_cost      one for each handshake of a warm server, or $each_costs for each connection
 
 messages() {
-  keybroker --json status | python3 -c 'import json, sys
+  keybroker --json status | "$python" -I -S -c 'import json, sys
 print(next(l["messages"] for l in json.load(sys.stdin)["listeners"] if l["name"] == sys.argv[1]))' "$1"
 }
 
@@ -16,7 +16,7 @@ cost_of_ten() {
   local -a words fields
   IFS=: read -ra fields <<<"${targets[0]}"
   port=${fields[1]} protocol=${fields[2]}
-  mapfile -t words < <(s_client_words "$protocol")
+  s_client_words "$protocol"
   before=$(messages server)
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     handshake "$port" "${fields[3]%%,*}" -tls1_3 "${words[@]}" || fail "no handshake with $server"

@@ -5,7 +5,7 @@
 #   make_token, make_ca, make_keys    in this order
 #   add_listener NAME WORD...         with its binding; WORD... is for `keybroker listener add`
 #   start_keybroker, stop_keybroker
-#   child PROGRAM                     pid of the running broker or tokenhost
+#   find_child PROGRAM                pid of the running broker or tokenhost, in $child
 #   kill_and_await PROGRAM            SIGKILL, until its successor runs
 #   keep_broker_away, let_broker_back the broker is dead and nothing starts it again; its end
 #   await_serving                     until the broker answers with the token's keys
@@ -77,27 +77,36 @@ stop_keybroker() {
 }
 at_exit stop_keybroker
 
-child() { pgrep -P "$run_pid" -f "/$1( |\$)"; }
+find_child() {
+  local -a children=() words
+  read -ra children <"/proc/$run_pid/task/$run_pid/children" || true
+  for child in "${children[@]}"; do
+    words=()
+    { mapfile -n 1 -d '' -t words <"/proc/$child/cmdline"; } 2>/dev/null || continue
+    if [[ ${words[0]-} == */"$1" ]]; then return 0; fi
+  done
+  return 1
+}
 
 await_serving() { eventually keybroker status || fail "the broker does not serve"; }
 
 successor() {
-  local now
-  now=$(child "$1") && [[ $now != "$2" ]]
+  local child
+  find_child "$1" && [[ $child != "$2" ]]
 }
 kill_and_await() {
-  local old
-  old=$(child "$1") || fail "$1 does not run"
-  kill -9 "$old"
-  eventually successor "$1" "$old" || fail "$1 was not started again"
+  local child
+  find_child "$1" || fail "$1 does not run"
+  kill -9 "$child"
+  eventually successor "$1" "$child" || fail "$1 was not started again"
 }
 
 # The supervisor is held still, so that it does not start another.
 keep_broker_away() {
-  local broker
-  broker=$(child keybrokerd) || fail "the broker does not run"
+  local child
+  find_child keybrokerd || fail "the broker does not run"
   kill -STOP "$run_pid"
-  kill -9 "$broker"
+  kill -9 "$child"
 }
 let_broker_back() {
   kill -CONT "$run_pid"

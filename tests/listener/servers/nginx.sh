@@ -34,14 +34,14 @@ stall() {
   local most
   loop_await_failure "${labels[@]}"
   loop_await 30 file-key-host
-  (($(loop_failed file-key-host) == 0)) || fail "the host with a file key failed while $loop_what"
+  if loop_failed file-key-host; then fail "the host with a file key failed while $loop_what"; fi
   most=$(longest file-key-host)
   say "  $loop_what: longest handshake of the host with a file key: $most ms"
   ((most < $2)) || fail "the host with a file key stood still for $most ms while $loop_what"
 }
 
 check_other_host() {
-  local broker workers=1
+  local child workers=1
   # One worker, so that every client sees whatever it waits for.
   stop_server
   start_server
@@ -53,10 +53,10 @@ check_other_host() {
   let_broker_back
   loop_await 3 "${labels[@]}"
   loop_event "broker hung"
-  broker=$(child keybrokerd)
-  kill -STOP "$broker"
+  find_child keybrokerd || fail "the broker does not run"
+  kill -STOP "$child"
   stall hung "$hung_limit_ms"
-  kill -CONT "$broker"
+  kill -CONT "$child"
   await_serving
   loop_back
   loop_await 6 "${labels[@]}" file-key-host

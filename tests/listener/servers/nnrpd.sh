@@ -8,7 +8,7 @@ start() { start_nnrpd "$1" "$2" "$3" "$variant"; }
 
 # What the client gets is compared, piece by piece, with what nnrpd sends with an ordinary key in a file,
 # and with a file that holds no key.
-stream() { python3 "$source_dir/tests/listener/nntp_stream.py" "$1" "$variant" || fail "no stream"; }
+stream() { "$python" -I "$source_dir/tests/listener/nntp_stream.py" "$1" "$variant" || fail "no stream"; }
 
 plain_key_files() {
   local to=$work/$1-files
