@@ -28,6 +28,8 @@
 # Much of this is called again and again while something is awaited, and a process costs more than what it
 # would look at: hence the shell's own words wherever they do.
 
+listener_enter=$(dirname -- "${BASH_SOURCE[0]}")/listener_enter.py
+
 # How long a server may take to answer or to end. It is a limit, not a wait.
 LISTENER_DEADLINE_S=${LISTENER_DEADLINE_S:-180}
 
@@ -67,38 +69,15 @@ prepare_jail() {
 # LISTENER_MOUNTS appear in it; DIR/jail, when there is one, where Debian's server has its jail. Call
 # it in a subshell.
 listener_enter() {
-  local dir=$1
+  local dir=$1 jail=''
   shift
+  if [[ -d $dir/jail ]]; then jail=$(<"$dir/jail.path"); fi
   # COMMAND is the first process of its pid namespace: whatever it started ends with it, by the
   # kernel, and nobody has to search for processes to end.
-  # shellcheck disable=SC2016  # the script expands in the namespace
   # A session of its own: Apache signals its whole process group.
-  exec setsid unshare --mount --propagation private --pid --fork --kill-child bash -euc '
-    root=$1 dir=$2 count=$3
-    shift 3
-    mkdir -p "$dir/top"
-    mount -t tmpfs -o mode=755 listener "$dir/top"
-    mkdir "$dir/top/upper" "$dir/top/work" "$dir/top/root"
-    mount -t overlay -o "lowerdir=$root,upperdir=$dir/top/upper,workdir=$dir/top/work" \
-      listener "$dir/top/root" 2>/dev/null || cp -a "$root/." "$dir/top/root/"
-    pristine=$root/dev root=$dir/top/root
-    mount -t tmpfs -o mode=755 dev "$root/dev"
-    cp -a "$pristine/fd" "$pristine/stdout" "$pristine/stderr" "$root/dev/"
-    # The rest by one mount(8), from a table like fstab(5), where a space is written as its number.
-    bind() { printf "%s %s none %s,X-mount.mkdir 0 0\n" "${1// /\\040}" "${2// /\\040}" "$3" >&3; }
-    exec 3>"$dir/top/table"
-    for mounted in null zero full random urandom tty; do
-      : >"$root/dev/$mounted"
-      bind "/dev/$mounted" "$root/dev/$mounted" bind
-    done
-    for mounted in "$dir" "${@:1:count}"; do bind "$mounted" "$root$mounted" rbind; done
-    if [[ -d $dir/jail ]]; then bind "$dir/jail" "$root$(<"$dir/jail.path")" bind; fi
-    printf "proc %s/proc proc defaults 0 0\n" "${root// /\\040}" >&3
-    exec 3>&-
-    mount --all --fstab "$dir/top/table"
-    shift "$count"
-    exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
-  ' listener "$LISTENER_ROOT" "$dir" "${#LISTENER_MOUNTS[@]}" "${LISTENER_MOUNTS[@]}" "$@"
+  exec setsid unshare --mount --propagation private --pid --fork --kill-child \
+    /usr/bin/python3 -I -S "$listener_enter" "$LISTENER_ROOT" "$dir" "$jail" \
+    "${#LISTENER_MOUNTS[@]}" "${LISTENER_MOUNTS[@]}" "$@"
 }
 
 # listener_alive PID: whether that process is there and not a zombie. Waits ask it often, so it makes no
