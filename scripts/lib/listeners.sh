@@ -91,7 +91,7 @@ listener_alive() {
 # listener_launch DIR COMMAND...: starts it in the background; DIR/supervisor is unshare's pid.
 listener_launch() {
   local dir=$1 supervisor_pid main_pid
-  rm -f "$dir/pid"
+  if [[ -e $dir/pid ]]; then rm "$dir/pid"; fi
   (listener_enter "$@") >"$dir/output" 2>&1 </dev/null {listener_silence}>&- &
   printf '%s\n' "$!" >"$dir/supervisor"
   # Until the subshell has become unshare, stop_listener would not know it.
@@ -204,7 +204,7 @@ stop_listener() {
     fi
     wait "$supervisor" 2>/dev/null || true
   fi
-  rm -f "$dir/supervisor" "$dir/pid"
+  if [[ -e $dir/supervisor ]]; then rm -f "$dir/supervisor" "$dir/pid"; fi
 }
 
 # listener_kill DIR: SIGKILL to the main process, or to the supervisor that has none yet.

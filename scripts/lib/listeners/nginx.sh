@@ -7,7 +7,8 @@ start_nginx() {
   local -a environment
   mkdir -p "$dir"
   mapfile -t environment < <(unit_environment "$snippets")
-  touch "$dir/main.conf" "$dir/more.conf"
+  : >>"$dir/main.conf"
+  : >>"$dir/more.conf"
   cat >"$dir/nginx.conf" <<CONF
 user www-data;
 worker_processes $workers;
