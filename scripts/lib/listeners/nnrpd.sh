@@ -44,10 +44,9 @@ CONF
   listener_launch "$dir" INNCONF="$dir/inn.conf" "${environment[@]}" sh -c '
     perl -MSocket -e "
       socket(S, PF_UNIX, SOCK_DGRAM, 0) and bind(S, sockaddr_un(q(/dev/log))) or die;
-      chmod 0666, q(/dev/log); open(L, q(>>), shift); select L; \$| = 1;
+      chmod 0666, q(/dev/log); fork and exit; open(L, q(>>), shift); select L; \$| = 1;
       while (defined recv(S, \$line, 8192, 0)) { print \$line, qq(\n) }
-    " "$1/log" &
-    until [ -S /dev/log ]; do :; done
+    " "$1/log" || exit
     install -d -o news -g news /run/news /var/log/news
     chown news: "$1/inn.conf" "$1/readers.conf"
     setpriv --reuid news --regid news --init-groups /usr/lib/news/bin/makehistory -O -x -F || exit
