@@ -1,4 +1,5 @@
 #include <ctime>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +58,7 @@ struct Counted {
 struct Checked {
   Counted files;
   Counted external;
+  size_t unbacked = 0;
   Json backups = Json::array();
   std::vector<std::vector<std::string>> rows;
 
@@ -81,6 +83,31 @@ void Check(const config::Settings& settings, const BackupRecord& record, int64_t
                            "external, " + record.external->note + ": " + standing.text});
 }
 
+// CheckUnbacked comes before all else: nothing brings such a key back.
+void CheckUnbacked(const std::vector<Unbacked>& keys, Checked* checked) {
+  checked->unbacked = keys.size();
+  for (const Unbacked& key : keys) {
+    const std::string text = UnbackedText(key);
+    checked->backups.push_back({{"kind", "none"},
+                                {"name", key.name},
+                                {"type", key.type},
+                                {"id", key.id},
+                                {"good", false},
+                                {"state", "no-backup"},
+                                {"text", text}});
+    checked->rows.push_back({"no-backup", key.name, key.type, text});
+  }
+}
+
+std::string UnbackedCount(const Checked& checked, bool require_all) {
+  if (checked.unbacked == 0) return {};
+  return std::to_string(checked.unbacked) +
+         (checked.unbacked == 1 ? " current key has" : " current keys have") + " no backup at all" +
+         (require_all ? ""
+                      : ", which does not count as a failure here: with --require-all it does") +
+         "\n";
+}
+
 std::string CountedText(const Checked& checked) {
   std::string text;
   if (checked.files.all > 0) {
@@ -99,30 +126,40 @@ std::string CountedText(const Checked& checked) {
              : text;
 }
 
-Result<Answer> BackupCheck(const Invocation& invocation) {
+Result<Answer> BackupCheck(const Invocation& invocation, bool require_all) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto records, LoadBackupRecords(settings));
   const int64_t now = std::time(nullptr);
+  KB_ASSIGN(const auto unbacked, UnbackedKeys(settings, records));
   Checked checked;
+  CheckUnbacked(unbacked, &checked);
   for (const BackupRecord& record : records) Check(settings, record, now, &checked);
   Answer answer;
-  answer.good = checked.good();
+  answer.good = checked.good() && (!require_all || checked.unbacked == 0);
   answer.json = {{"good", answer.good},
                  {"count", checked.backups.size()},
+                 {"without_backup", checked.unbacked},
+                 {"require_all", require_all},
                  {"backups", std::move(checked.backups)}};
-  answer.text = Columns(checked.rows) + CountedText(checked);
+  answer.text = Columns(checked.rows) + UnbackedCount(checked, require_all) + CountedText(checked);
   return answer;
 }
 
 }  // namespace
 
 void AddBackupCheck(const Command& noun) {
-  noun.Verb("check",
-            "look whether every backup on record is where it was and what it was, and not overdue "
-            "for a drill (an external one has no file: by the age of its last drill); without a "
-            "password, for a timer (exit status 0: all are; 1: not, each with what to do)",
-            "keybroker backup check")
-      .Does(BackupCheck);
+  auto require_all = std::make_shared<bool>(false);
+  const Command verb = noun.Verb(
+      "check",
+      "look whether every backup on record is where it was and what it was, and not overdue for a "
+      "drill (an external one has no file: by the age of its last drill), and which current keys "
+      "have none; without a password, for a timer. Exit status 0: all are; 1: not, or a key that "
+      "was made exportable has none, each with what to do. A key that was not, and has no external "
+      "backup either, is listed, and counts with --require-all only",
+      "keybroker backup check");
+  verb.Flag("--require-all", *require_all,
+            "fail too when a current key has no backup at all, also where it was meant so");
+  verb.Does([require_all](const Invocation& i) { return BackupCheck(i, *require_all); });
 }
 
 }  // namespace keybroker::cli

@@ -1,5 +1,8 @@
 #include "cli/backup_standing.h"
 
+#include <algorithm>
+
+#include "cli/key_choice.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/shell_quote.h"
@@ -28,6 +31,29 @@ BackupStanding StandingOfFile(const BackupRecord& record) {
 }
 
 }  // namespace
+
+Result<std::vector<Unbacked>> UnbackedKeys(const config::Settings& settings,
+                                           const std::vector<BackupRecord>& records) {
+  KB_ASSIGN(const auto current, LoadCurrent(settings));
+  std::vector<Unbacked> keys;
+  for (const auto& [entry, id] : current.ids) {
+    const bool on_record = std::any_of(records.begin(), records.end(),
+                                       [&](const BackupRecord& each) { return each.id == id; });
+    if (!on_record) {
+      keys.push_back({entry.first, std::string(cryptoki::KeyTypeName(entry.second)), id});
+    }
+  }
+  return keys;
+}
+
+std::string UnbackedText(const Unbacked& key) {
+  const std::string which = key.Which();
+  return "NO BACKUP is on record, and keybroker did not make it exportable. "
+         "One by the vendor's own means: `keybroker backup record --external " +
+         which + " --note TEXT`; or a new key that can have one: `keybroker key generate " + which +
+         " --new-generation --exportable` (--backup-at-birth FILE instead, for a token that lets "
+         "no key out)";
+}
 
 std::string DrillCommand(const std::string& file) {
   return "keybroker drill " + ShellQuote(file) +

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/backup_record.h"
 #include "keybroker/config/settings.h"
@@ -17,6 +18,24 @@ struct BackupStanding {
 
   bool good() const { return word == "good"; }
 };
+
+// Unbacked is a current key that no backup is on record of, and that keybroker knows no way to make
+// one of: it did not make or import it as exportable.
+struct Unbacked {
+  std::string name;
+  std::string type;
+  std::string id;
+
+  std::string Which() const { return name + " --type " + type; }
+};
+
+// UnbackedKeys are those of this host's current keys. A key of a token that keybroker was never
+// told of, and older generations, are not among them: no file names them.
+Result<std::vector<Unbacked>> UnbackedKeys(const config::Settings& settings,
+                                           const std::vector<BackupRecord>& records);
+
+// UnbackedText says so of one, and what to do.
+std::string UnbackedText(const Unbacked& key);
 
 // DrillCommand is what drills the file, with what it is opened by.
 std::string DrillCommand(const std::string& file);

@@ -60,8 +60,8 @@ void ExamineListeners(const config::Settings& settings, bool broker_runs, Diagno
 void ExamineKeys(const config::Settings& settings, const Json& broker_status, int64_t now,
                  Diagnosis& diagnosis);
 
-// ExamineBackups looks at the recovery certificates, and warns of each current key whose last
-// verified backup or last drill is too old, or not on record.
+// ExamineBackups looks at the recovery certificates, and warns of each current key that has no
+// backup, or whose last verified backup or last drill is too old, or not on record.
 void ExamineBackups(const config::Settings& settings, int64_t now, Diagnosis& diagnosis);
 
 }  // namespace keybroker::cli

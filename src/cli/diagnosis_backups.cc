@@ -62,8 +62,10 @@ void ExamineBackups(const config::Settings& settings, int64_t now, Diagnosis& di
     const std::string which =
         entry.first + " --type " + std::string(cryptoki::KeyTypeName(entry.second));
     const auto record = LoadBackupRecord(settings, id);
-    if (record && record->id.empty()) continue;  // not exportable: it can have none
-    if (record) {
+    if (record && record->id.empty()) {
+      const Unbacked key{entry.first, std::string(cryptoki::KeyTypeName(entry.second)), id};
+      diagnosis.Warn("backup of " + which, UnbackedText(key));
+    } else if (record) {
       ExamineRecord(settings, *record, which, now, diagnosis);
     } else {
       diagnosis.Wrong("backup of " + which, record.error().detail);

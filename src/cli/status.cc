@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cli/backup_record.h"
+#include "cli/backup_standing.h"
 #include "cli/commands.h"
 #include "cli/status_text.h"
 #include "cli/token_child.h"
@@ -45,6 +46,12 @@ Json ExternalStatus(const ExternalBackup& external) {
 void AddBackups(const config::Settings& settings, Json& status) {
   const auto records = LoadBackupRecords(settings);
   if (!records) return;
+  if (const auto unbacked = UnbackedKeys(settings, *records)) {
+    status["without_backup"] = Json::array();
+    for (const Unbacked& key : *unbacked) {
+      status["without_backup"].push_back({{"name", key.name}, {"type", key.type}, {"id", key.id}});
+    }
+  }
   status["backups"] = Json::array();
   for (const BackupRecord& record : *records) {
     Json one{{"name", record.name}, {"type", record.type},     {"id", record.id},

@@ -72,6 +72,10 @@ std::string Backups(const Json& status) {
     const std::string text = GetText(backup, field);
     return text.empty() ? none : text;
   };
+  for (const Json& key : List(status, "without_backup")) {
+    rows.push_back({GetText(key, "name"), GetText(key, "type"), "-", "-",
+                    "NONE: `keybroker backup check` says what to do"});
+  }
   for (const Json& backup : List(status, "backups")) {
     const auto external = backup.find("external");
     const bool has_external = external != backup.end() && external->is_object();

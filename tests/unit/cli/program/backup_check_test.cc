@@ -73,10 +73,39 @@ TEST_F(BackupCheckCommand, IsWhatTheShippedTimerRuns) {
                     Not(HasSubstr("Unit="))));
 }
 
-class HostWithoutBackups : public Host {};
+class HostWithoutBackups : public SafeHost {};
 
 TEST_F(HostWithoutBackups, PassesTheCheck) {
   EXPECT_THAT(Text({"backup", "check"}), HasSubstr("no backup is on record"));
+  Text({"backup", "check", "--require-all"});
+}
+
+TEST_F(HostWithoutBackups, IsToldOfTheKeysThatNothingBringsBack) {
+  Text({"key", "generate", kName, "--type", "ec"});
+  const std::string text = Text({"backup", "check"});
+  EXPECT_THAT(text, AllOf(HasSubstr("no-backup  " + std::string(kName)),
+                          HasSubstr("`keybroker backup record --external mail.example.test --type "
+                                    "ec --note TEXT`"),
+                          HasSubstr("--new-generation --exportable` (--backup-at-birth FILE"),
+                          HasSubstr("1 current key has no backup at all, which does not count")));
+  const Json json = Answer({"backup", "check"});
+  EXPECT_EQ(json["without_backup"], 1);
+  EXPECT_EQ(json["backups"][0]["kind"], "none");
+  EXPECT_EQ(json["backups"][0]["state"], "no-backup");
+  EXPECT_EQ(json["backups"][0]["id"], Id(kName, "ec"));
+  EXPECT_EQ(Run({"backup", "check", "--require-all"}).status, 1);
+  EXPECT_THAT(Run({"doctor"}).out,
+              HasSubstr("backup of mail.example.test --type ec  NO BACKUP is on record"));
+  const auto status = Run({"status"});
+  EXPECT_THAT(status.out, HasSubstr("NONE: `keybroker backup check`"));
+  EXPECT_EQ(Json::parse(Run({"--json", "status"}).out)["without_backup"][0]["name"], kName);
+}
+
+TEST_F(HostWithoutBackups, IsNotToldOfAKeyWithAnExternalOne) {
+  Text({"key", "generate", kName, "--type", "ec"});
+  Text({"backup", "record", "--external", kName, "--note", "clone in safe B"});
+  EXPECT_EQ(Json::parse(Run({"--json", "backup", "check"}).out)["without_backup"], 0);
+  EXPECT_THAT(Run({"status"}).out, Not(HasSubstr("NONE:")));
 }
 
 }  // namespace
