@@ -25,7 +25,8 @@ Json CheckedJson(const BackupRecord& record, const BackupStanding& standing) {
           {"drilled", OrNull(record.drilled)},
           {"good", standing.good()},
           {"state", standing.word},
-          {"text", standing.text}};
+          {"text", standing.text},
+          {"note", standing.note}};
 }
 
 Json CheckedExternalJson(const BackupRecord& record, const BackupStanding& standing) {
@@ -73,6 +74,7 @@ void Check(const config::Settings& settings, const BackupRecord& record, int64_t
     checked->files.Add(standing);
     checked->backups.push_back(CheckedJson(record, standing));
     checked->rows.push_back({standing.word, record.name, record.type, standing.text});
+    if (!standing.note.empty()) checked->rows.push_back({"", "", "", standing.note});
   }
   if (!record.external) return;
   const auto standing =

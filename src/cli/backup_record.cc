@@ -13,7 +13,7 @@
 namespace keybroker::cli {
 namespace {
 
-constexpr size_t kMaxRecord = 65536;  // bytes
+constexpr size_t kMaxRecord = 131072;  // bytes
 
 std::filesystem::path RecordFile(const config::Settings& settings, const std::string& id) {
   CheckFileId(id);
@@ -40,6 +40,18 @@ std::vector<KnownFile> ParseKnown(const Json& json) {
   return known;
 }
 
+std::vector<DrilledFile> ParseDrilled(const Json& json) {
+  std::vector<DrilledFile> drilled;
+  const auto list = json.find("others_drilled");
+  if (list == json.end() || !list->is_array()) return drilled;
+  for (const Json& each : *list) {
+    if (drilled.size() == kMaxDrilledFiles) break;
+    drilled.push_back({GetText(each, "file"), GetText(each, "sha256"),
+                       Number(each, "drilled", backup::kMaxCreated)});
+  }
+  return drilled;
+}
+
 Error NoRecord(const std::filesystem::path& file) {
   return Malformed("the backup record " + file.string() +
                    " does not parse: remove it, and verify the backup again");
@@ -62,6 +74,7 @@ Result<BackupRecord> Parse(const std::filesystem::path& file) {
   record.drill_level = Number(json, "drill_level", 3U);
   record.exported = Number(json, "exported", backup::kMaxSequence);
   record.known = ParseKnown(json);
+  record.others_drilled = ParseDrilled(json);
   if (const auto external = json.find("external"); external != json.end()) {
     auto parsed = ParseExternal(*external);
     if (!parsed) return Fail(NoRecord(file));
@@ -90,8 +103,19 @@ void Know(const std::string& sha256, int64_t now, std::vector<KnownFile>* known)
   if (known->size() > kMaxKnownFiles) known->resize(kMaxKnownFiles);
 }
 
+// RememberDrilled keeps what a drill proved of a file that is not, or is about to be no more, the
+// one on record.
+void RememberDrilled(DrilledFile drilled, std::vector<DrilledFile>* others) {
+  std::erase_if(*others, [&](const DrilledFile& each) { return each.sha256 == drilled.sha256; });
+  others->insert(others->begin(), std::move(drilled));
+  if (others->size() > kMaxDrilledFiles) others->resize(kMaxDrilledFiles);
+}
+
 void Replace(const SeenBackup& seen, BackupRecord* record) {
   if (record->sha256 != seen.sha256) {
+    if (record->drilled != 0) {
+      RememberDrilled({record->file, record->sha256, record->drilled}, &record->others_drilled);
+    }
     record->verified = record->proved = record->drilled = 0;
     record->drill_level = 0;
   }
@@ -118,6 +142,8 @@ Status PutDown(const config::Settings& settings, const SeenBackup& seen, int64_t
       record.drilled = now;
       record.drill_level = level;
     }
+  } else if (evidence == Evidence::kDrilled) {
+    RememberDrilled({seen.file, seen.sha256, now}, &record.others_drilled);
   }
   return StoreBackupRecord(settings, record);
 }
@@ -167,6 +193,10 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
   for (const KnownFile& each : record.known) {
     known.push_back({{"sha256", each.sha256}, {"verified", each.verified}});
   }
+  Json drilled = Json::array();
+  for (const DrilledFile& each : record.others_drilled) {
+    drilled.push_back({{"file", each.file}, {"sha256", each.sha256}, {"drilled", each.drilled}});
+  }
   Json json{{"name", record.name},
             {"type", record.type},
             {"id", record.id},
@@ -178,7 +208,8 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
             {"drilled", record.drilled},
             {"drill_level", record.drill_level},
             {"exported", record.exported},
-            {"known", std::move(known)}};
+            {"known", std::move(known)},
+            {"others_drilled", std::move(drilled)}};
   if (record.external) json["external"] = ExternalJson(*record.external);
   const std::string text = json.dump(2) + "\n";
   if (text.size() > kMaxRecord) {

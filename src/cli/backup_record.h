@@ -18,6 +18,13 @@ struct KnownFile {
   int64_t verified = 0;  // last, seconds since 1970
 };
 
+// DrilledFile is a file of the key that is not the one on record, and that a drill went well with.
+struct DrilledFile {
+  std::string file;
+  std::string sha256;
+  int64_t drilled = 0;  // seconds since 1970
+};
+
 // BackupRecord is what the operator's state folder remembers of a key's newest backup file, by
 // which hashes it knows earlier ones, and of a backup by the vendor's own means.
 struct BackupRecord {
@@ -33,6 +40,7 @@ struct BackupRecord {
   unsigned drill_level = 0;
   uint64_t exported = 0;         // number of the last backup that this host made; 0: none
   std::vector<KnownFile> known;  // kMaxKnownFiles at most, the last verified first
+  std::vector<DrilledFile> others_drilled;  // kMaxDrilledFiles at most, the last drilled first
   std::optional<ExternalBackup> external;
 
   // VerifiedAt is when the file of this hash last went well; 0: never, or too long ago to be known.
@@ -45,6 +53,7 @@ struct BackupRecord {
 };
 
 inline constexpr size_t kMaxKnownFiles = 64;
+inline constexpr size_t kMaxDrilledFiles = 4;
 
 // LoadBackupRecord gives the record of a key's id, an empty one when there is none.
 Result<BackupRecord> LoadBackupRecord(const config::Settings& settings, const std::string& id);

@@ -15,6 +15,18 @@ std::string DaysAgo(int64_t then, int64_t now) {
   return std::to_string(DaysSince(then, now)) + " days ago";
 }
 
+// DrilledOther is another file of the key that a drill within drill_days went well with, and that
+// is there as it was then; nullptr: there is none.
+const DrilledFile* DrilledOther(const config::Settings& settings, const BackupRecord& record,
+                                int64_t now) {
+  for (const DrilledFile& each : record.others_drilled) {
+    if (each.drilled == 0 || DaysSince(each.drilled, now) > settings.drill_days) continue;
+    const auto bytes = ReadFile(each.file, backup::kMaxFile);
+    if (bytes && backup::FileSha256(*bytes) == each.sha256) return &each;
+  }
+  return nullptr;
+}
+
 // StandingOfFile is "good" for a file that is there and is what it was.
 BackupStanding StandingOfFile(const BackupRecord& record) {
   const std::string remedy =
@@ -72,9 +84,16 @@ BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& 
     return {"verify-due", "last verified " + DaysAgo(record.verified, now) +
                               ": `keybroker backup verify " + ShellQuote(record.file) + "`"};
   }
-  if (record.drilled == 0) return {"drill-due", "this file was never restored in a drill" + drill};
-  if (DaysSince(record.drilled, now) > settings.drill_days) {
-    return {"drill-due", "last drilled " + DaysAgo(record.drilled, now) + drill};
+  const bool never = record.drilled == 0;
+  if (never || DaysSince(record.drilled, now) > settings.drill_days) {
+    const std::string due = never ? "this file was never restored in a drill"
+                                  : "last drilled " + DaysAgo(record.drilled, now);
+    const DrilledFile* const other = DrilledOther(settings, record, now);
+    if (other == nullptr) return {"drill-due", due + drill};
+    standing.text = "proved by another file of the key, " + other->file + ", drilled at " +
+                    credential::FormatTime(other->drilled);
+    standing.note = "of the newest, " + record.file + ": " + due + drill;
+    return standing;
   }
   standing.text = "verified at " + credential::FormatTime(record.verified) + ", drilled at " +
                   credential::FormatTime(record.drilled);

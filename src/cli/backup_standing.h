@@ -14,7 +14,8 @@ namespace keybroker::cli {
 // nor that its key signs.
 struct BackupStanding {
   std::string word;
-  std::string text;  // what is so and, unless it is good, what to do
+  std::string text;       // what is so and, unless it is good, what to do
+  std::string note = {};  // what is to be known although it is good; mostly empty
 
   bool good() const { return word == "good"; }
 };
@@ -40,8 +41,9 @@ std::string UnbackedText(const Unbacked& key);
 // DrillCommand is what drills the file, with what it is opened by.
 std::string DrillCommand(const std::string& file);
 
-// StandingOf reads the file, and compares its SHA-256 with the record. which names the key on a
-// command line.
+// StandingOf reads the file, and compares its SHA-256 with the record. A drill of any file of the
+// key that is still there counts: where the newest was not drilled in time, the note says so. which
+// names the key on a command line.
 BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& record,
                           const std::string& which, int64_t now);
 

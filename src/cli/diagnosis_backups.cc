@@ -9,7 +9,7 @@ namespace {
 
 void Tell(const BackupStanding& standing, const std::string& subject, Diagnosis& diagnosis) {
   if (standing.good()) {
-    diagnosis.Ok(subject, standing.text);
+    diagnosis.Ok(subject, standing.text + (standing.note.empty() ? "" : "; " + standing.note));
   } else if (standing.word == "changed" || standing.word == "drill-failed") {
     diagnosis.Wrong(subject, standing.text);
   } else {

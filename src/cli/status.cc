@@ -58,6 +58,8 @@ void AddBackups(const config::Settings& settings, Json& status) {
              {"file", record.file}, {"sha256", record.sha256}, {"sequence", record.sequence}};
     one["verified"] = TimeOrNever(record.verified);
     one["drilled"] = TimeOrNever(record.drilled);
+    one["other_file_drilled"] =
+        record.others_drilled.empty() ? Json() : TimeOrNever(record.others_drilled[0].drilled);
     one["external"] = record.external ? ExternalStatus(*record.external) : Json();
     status["backups"].push_back(std::move(one));
   }

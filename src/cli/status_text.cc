@@ -72,6 +72,11 @@ std::string Backups(const Json& status) {
     const std::string text = GetText(backup, field);
     return text.empty() ? none : text;
   };
+  const auto last_drilled = [&](const Json& backup) {
+    const std::string other = GetText(backup, "other_file_drilled");
+    const std::string own = text_or(backup, "drilled", "never");
+    return own == "never" && !other.empty() ? "another file " + other : own;
+  };
   for (const Json& key : List(status, "without_backup")) {
     rows.push_back({GetText(key, "name"), GetText(key, "type"), "-", "-",
                     "NONE: `keybroker backup check` says what to do"});
@@ -81,7 +86,7 @@ std::string Backups(const Json& status) {
     const bool has_external = external != backup.end() && external->is_object();
     if (!has_external || !GetText(backup, "file").empty()) {
       rows.push_back({GetText(backup, "name"), GetText(backup, "type"),
-                      text_or(backup, "verified", "never"), text_or(backup, "drilled", "never"),
+                      text_or(backup, "verified", "never"), last_drilled(backup),
                       text_or(backup, "file", "-")});
     }
     if (!has_external) continue;

@@ -57,6 +57,41 @@ TEST_F(BackupCheckCommand, TellsWhatIsMissingChangedOrDue) {
   EXPECT_EQ(StateOf("rsa", 1), "verify-due");
 }
 
+TEST_F(BackupCheckCommand, CountsADrillOfAnyFileThatIsStillThere) {
+  const std::string drilled = Export("rsa");
+  Text(With({"drill", drilled}));
+  Text(With({"drill", Export("ec")}));
+  EXPECT_EQ(StateOf("rsa", 0), "good");
+  const std::string newest = Export("rsa");
+  EXPECT_EQ(StateOf("rsa", 0), "good");
+  EXPECT_THAT(Text({"backup", "check"}),
+              AllOf(HasSubstr("proved by another file of the key, " + drilled + ", drilled at "),
+                    HasSubstr("of the newest, " + newest +
+                              ": this file was never restored in a "
+                              "drill: `keybroker drill " +
+                              newest + "`")));
+  EXPECT_THAT(Answer({"backup", "check"})["backups"][1]["note"].get<std::string>(),
+              HasSubstr(newest));
+  EXPECT_THAT(Run({"doctor"}).out, HasSubstr("of the newest, " + newest));
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("another file "));
+  // It counts as the very file that was drilled, and while it is there.
+  const std::string bytes = keybroker::test::ReadAll(drilled);
+  keybroker::test::WriteAll(drilled, bytes + "x");
+  EXPECT_EQ(StateOf("rsa", 1), "drill-due");
+  std::filesystem::remove(drilled);
+  EXPECT_EQ(StateOf("rsa", 1), "drill-due");
+  keybroker::test::WriteAll(drilled, bytes);
+  EXPECT_EQ(StateOf("rsa", 0), "good");
+  const std::string record = "state/operator/backups/" + Id(kName, "rsa") + ".json";
+  Json old = Json::parse(Read(record));
+  old["others_drilled"][0]["drilled"] = 1000000000;
+  Write(record, old.dump(), 0600);
+  EXPECT_EQ(StateOf("rsa", 1), "drill-due");
+  // A drill of the older file counts too, once the newer one is on record.
+  Text(With({"drill", drilled}));
+  EXPECT_EQ(StateOf("rsa", 0), "good");
+}
+
 TEST_F(BackupCheckCommand, IsWhatTheShippedTimerRuns) {
   const std::string units = std::string(KB_SOURCE_DIR) + "/scripts/packaging/systemd/";
   std::istringstream lines(keybroker::test::ReadAll(units + "keybroker-backup-check.service"));
