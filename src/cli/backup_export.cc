@@ -14,6 +14,7 @@
 #include "cli/change.h"
 #include "cli/in_parallel.h"
 #include "cli/interruption.h"
+#include "cli/key_tokens.h"
 #include "cli/progress_line.h"
 #include "keybroker/backup/cms.h"
 #include "keybroker/base/hex.h"
@@ -218,9 +219,12 @@ void NotesOnWay(const ExportWay& way, Answer& answer) {
 }
 
 Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std::string>& left_out,
-                      const ExportWay& way) {
+                      const std::string& token, const ExportWay& way) {
   Answer answer;
-  answer.json = {{"backups", Json::array()}, {"failed", Json::array()}, {"left_out", left_out}};
+  answer.json = {{"token", token},
+                 {"backups", Json::array()},
+                 {"failed", Json::array()},
+                 {"left_out", left_out}};
   for (const ExportJob& job : jobs) {
     if (job.begun) Report(job, answer);
   }
@@ -236,6 +240,7 @@ Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std:
   }
   if (jobs.empty()) answer.text = "no key of the token is exportable, so there was nothing to do\n";
   if (answer.json["backups"].empty()) return answer;
+  answer.text += "from the token \"" + token + "\"\n";
   answer.text += way.format == backup::FileFormat::kCms
                      ? "next: copy it off this host, then keybroker drill FILE --recovery-key KEY, "
                        "on a host of its own; until then it does not open the way to key seal"
@@ -257,6 +262,18 @@ Result<ExportWay> PrepareWay(const config::Settings& settings, const ExportOptio
   }
   KB_ASSIGN(way.recipients, LoadRecoveryCertificates(settings, std::time(nullptr)));
   return way;
+}
+
+// PrepareToken takes the one token that has the keys that are named. What --all means depends on
+// the token, which is named then where there are several.
+Result<TokenAccess> PrepareToken(const config::Settings& settings, const ExportOptions& options) {
+  if (options.choice.all) return TokenAccess::Prepare(settings, options.token);
+  std::vector<KeyWish> wishes;
+  for (const std::string& name : options.choice.names) {
+    KB_ASSIGN(KeyWish wish, MakeWish(name, options.choice.type, ""));
+    wishes.push_back(std::move(wish));
+  }
+  return PrepareForKeys(settings, options.token, wishes);
 }
 
 Status ExportAll(const config::Settings& settings, const TokenAccess& access,
@@ -290,16 +307,16 @@ Result<Answer> Export(const Invocation& invocation, const ExportOptions& options
   KB_TRY(ParseEncryption(options.encryption));
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(ExportWay way, PrepareWay(settings, options));
-  KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
+  KB_ASSIGN(const auto access, PrepareToken(settings, options));
   std::vector<std::string> left_out;
   KB_ASSIGN(auto subjects, BackupSubjects(settings, access, options.choice, &left_out));
   KB_ASSIGN(auto jobs, Jobs(std::move(subjects), options.output, way.format));
-  if (jobs.empty()) return Finish(jobs, left_out, way);
+  if (jobs.empty()) return Finish(jobs, left_out, access.config().name, way);
   if (way.format == backup::FileFormat::kPkcs12) {
     KB_ASSIGN(way.password, NewBackupPassword(settings, options.password, options.generate));
   }
   KB_TRY(ExportAll(settings, access, jobs, way));
-  return Finish(jobs, left_out, way);
+  return Finish(jobs, left_out, access.config().name, way);
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
   Answer answer = MakeAnswer(ArrivalText(outcome, arriving, token, kWords),
                              {{"file", input.path},
                               {"sha256", input.sha256},
+                              {"token", token},
                               {"present", outcome["present"]},
                               {"completed", outcome["completed"]},
                               {"differences", outcome["differences"]},

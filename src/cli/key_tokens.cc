@@ -21,38 +21,48 @@ CK_KEY_TYPE TypeOnToken(cryptoki::KeyType type) {
   return type == cryptoki::KeyType::kRsa ? CKK_RSA : CKK_EC;
 }
 
-// ShowsKey looks for the public key, which needs no login (keybroker makes it CKA_PRIVATE false).
-Result<bool> ShowsKey(const config::Settings& settings, const token::TokenConfig& config,
-                      const KeyWish& wish) {
+Result<bool> ShowsKey(const token::Session& session, const KeyWish& wish) {
+  token::Attributes match;
+  match.AddUlong(CKA_CLASS, CKO_PUBLIC_KEY).Add(CKA_LABEL, wish.name);
+  if (wish.type) match.AddUlong(CKA_KEY_TYPE, TypeOnToken(*wish.type));
+  if (!wish.id.empty()) {
+    KB_ASSIGN(const auto id, ParseHex(wish.id));
+    match.Add(CKA_ID, id);
+  }
+  KB_ASSIGN(const auto objects, session.Find(match));
+  return !objects.empty();
+}
+
+// ShowsKeys looks for the public keys, which needs no login (keybroker makes them CKA_PRIVATE
+// false).
+Result<bool> ShowsKeys(const config::Settings& settings, const token::TokenConfig& config,
+                       const std::vector<KeyWish>& wishes) {
   KB_ASSIGN(const Json found,
             RunAsTokenUser(settings, config, {}, [&](const std::vector<Secret>&) -> Result<Json> {
               KB_ASSIGN(auto module, token::Module::Load(config));
               KB_ASSIGN(const auto token, token::Token::Find(std::move(module), config));
               KB_ASSIGN(const auto session, token.OpenSession(false));
-              token::Attributes match;
-              match.AddUlong(CKA_CLASS, CKO_PUBLIC_KEY).Add(CKA_LABEL, wish.name);
-              if (wish.type) match.AddUlong(CKA_KEY_TYPE, TypeOnToken(*wish.type));
-              if (!wish.id.empty()) {
-                KB_ASSIGN(const auto id, ParseHex(wish.id));
-                match.Add(CKA_ID, id);
+              for (const KeyWish& wish : wishes) {
+                KB_ASSIGN(const bool shown, ShowsKey(session, wish));
+                if (!shown) return Json{{"shown", false}};
               }
-              KB_ASSIGN(const auto objects, session.Find(match));
-              return Json{{"shown", !objects.empty()}};
+              return Json{{"shown", true}};
             }));
   return GetBool(found, "shown");
 }
 
-// Holders is which of several tokens show the key, and which could not be asked.
+// Holders is which of several tokens show the keys, and which could not be asked.
 struct Holders {
   std::vector<std::string> names;
   std::string silent;  // "; NAME: why" for each
 };
 
 Holders FindHolders(const config::Settings& settings,
-                    const std::vector<token::TokenConfig>& configs, const KeyWish& wish) {
+                    const std::vector<token::TokenConfig>& configs,
+                    const std::vector<KeyWish>& wishes) {
   Holders holders;
   for (const auto& config : configs) {
-    const auto shows = ShowsKey(settings, config, wish);
+    const auto shows = ShowsKeys(settings, config, wishes);
     if (!shows) {
       holders.silent +=
           "; the token " + config.name + " could not be asked: " + shows.error().detail;
@@ -64,15 +74,18 @@ Holders FindHolders(const config::Settings& settings,
 }
 
 Error Ambiguous(const Holders& holders, const std::vector<token::TokenConfig>& configs,
-                const KeyWish& wish, TokenWord word) {
+                const std::vector<KeyWish>& wishes, TokenWord word) {
   const std::string option(TokenOption(word));
+  std::vector<std::string> names;
+  for (const KeyWish& wish : wishes) names.push_back(wish.name);
+  const std::string keys = (names.size() == 1 ? "a key " : "each of the keys ") + Joined(names);
   if (!holders.names.empty()) {
-    return WrongUsage("several tokens hold a key " + wish.name + " (" + Joined(holders.names) +
+    return WrongUsage("several tokens hold " + keys + " (" + Joined(holders.names) +
                       "): say which with " + option + holders.silent);
   }
   std::vector<std::string> all;
   for (const auto& config : configs) all.push_back(config.name);
-  return NotFound("no token shows a key " + wish.name + " without a login (asked: " + Joined(all) +
+  return NotFound("no token shows " + keys + " without a login (asked: " + Joined(all) +
                   "): `keybroker key list` lists the keys of all; " + option +
                   " says which to log in to" + holders.silent);
 }
@@ -81,6 +94,11 @@ Error Ambiguous(const Holders& holders, const std::vector<token::TokenConfig>& c
 
 Result<TokenAccess> PrepareForKey(const config::Settings& settings, const TokenOptions& options,
                                   const KeyWish& wish, const std::string& except) {
+  return PrepareForKeys(settings, options, {wish}, except);
+}
+
+Result<TokenAccess> PrepareForKeys(const config::Settings& settings, const TokenOptions& options,
+                                   const std::vector<KeyWish>& wishes, const std::string& except) {
   if (!options.token.empty()) return TokenAccess::Prepare(settings, options);
   KB_ASSIGN(auto configs, token::LoadTokenConfigs(settings));
   std::erase_if(configs, [&](const auto& config) { return config.name == except; });
@@ -90,8 +108,8 @@ Result<TokenAccess> PrepareForKey(const config::Settings& settings, const TokenO
   if (configs.empty()) return TokenAccess::Prepare(settings, options);
   if (configs.size() == 1) return prepare(configs.front().name);
   KB_TRY(MakeStateDirectories(settings));
-  const Holders holders = FindHolders(settings, configs, wish);
-  if (holders.names.size() != 1) return Fail(Ambiguous(holders, configs, wish, options.word));
+  const Holders holders = FindHolders(settings, configs, wishes);
+  if (holders.names.size() != 1) return Fail(Ambiguous(holders, configs, wishes, options.word));
   return prepare(holders.names.front());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/key_choice.h"
 #include "cli/token_access.h"
@@ -15,5 +16,10 @@ namespace keybroker::cli {
 // when none shows it. The token named except, the target of a copy, is left out.
 Result<TokenAccess> PrepareForKey(const config::Settings& settings, const TokenOptions& options,
                                   const KeyWish& wish, const std::string& except = "");
+
+// PrepareForKeys is the same for a command that names several keys: the token that holds them all.
+Result<TokenAccess> PrepareForKeys(const config::Settings& settings, const TokenOptions& options,
+                                   const std::vector<KeyWish>& wishes,
+                                   const std::string& except = "");
 
 }  // namespace keybroker::cli

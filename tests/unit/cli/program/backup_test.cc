@@ -22,6 +22,7 @@ TEST_F(BackupCommand, RestoresADeletedKeyThatSignsAndIsNotExportable) {
     const std::string file = Export(type);
     Text({"key", "delete", kName, "--type", type, "--yes"});
     const Json restored = Answer(With({"backup", "restore", file}));
+    EXPECT_EQ(restored["token"], "main");
     EXPECT_EQ(restored["present"], false);
     EXPECT_EQ(restored["key"]["id"], id);
     EXPECT_EQ(restored["key"]["exportable"], false);

@@ -61,6 +61,25 @@ TEST_F(TwoTokens, AreFoundByTheKeyWithoutAPinTriedOnTheOther) {
   EXPECT_EQ(PinOfSpare(), "ok");
 }
 
+TEST_F(TwoTokens, AreFoundByTheKeysThatAreBackedUp) {
+  Write("password", "correct horse battery staple\n", 0600);
+  std::filesystem::create_directory(File("safe"));
+  const std::string third = "third.example.test";
+  Text({"key", "generate", third, "--exportable", "--token", "spare"});
+  Text({"key", "generate", "fourth.example.test", "--exportable", "--token", "spare"});
+  const auto exported = [&](keybroker::test::Arguments arguments) {
+    arguments.insert(arguments.begin(), {"backup", "export"});
+    arguments.insert(arguments.end(), {"-o", File("safe"), "--password-file", File("password")});
+    return arguments;
+  };
+  EXPECT_THAT(Text(exported({third})), HasSubstr("from the token \"spare\""));
+  const Json both = Answer(exported({third, "fourth.example.test"}));
+  EXPECT_EQ(both["token"], "spare");
+  EXPECT_EQ(both["backups"].size(), 2U);
+  EXPECT_THAT(Fails(exported({third, kName})), HasSubstr("no token shows each of the keys"));
+  EXPECT_THAT(Misused(exported({"--all"})), HasSubstr("say which with --token"));
+}
+
 TEST_F(TwoTokens, AreAskedForWhereBothHaveTheKeyOrNoneHas) {
   EXPECT_THAT(Fails({"request", "create", "nowhere.example.test"}),
               AllOf(HasSubstr("no token shows a key nowhere.example.test"),
