@@ -11,6 +11,7 @@
 #include "cli/drill_external.h"
 #include "cli/drill_listener/rehearsal.h"
 #include "cli/drill_run.h"
+#include "cli/interruption.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
@@ -78,6 +79,7 @@ Json ResultJson(const Drilled& drilled) {
   Json json = drilled.backup ? BackupJson(drilled.input, *drilled.backup, true)
                              : Json{{"file", drilled.path}, {"sha256", drilled.input.sha256}};
   json["good"] = drilled.failure.empty();
+  json["held"] = drilled.held;
   json["failure"] = drilled.failure;
   if (drilled.defect) json["code"] = backup::DefectName(*drilled.defect);
   json["mac_ms"] = static_cast<int64_t>(drilled.mac_ms);
@@ -114,6 +116,8 @@ Json DrillJson(const std::vector<Drilled>& all, unsigned level, int64_t now, uns
   json["good_count"] = good;
   json["token"] = token;
   json["destroyed"] = DestroyedText(level, !token.empty());
+  json["interrupted"] = std::any_of(all.begin(), all.end(),
+                                    [](const Drilled& drilled) { return drilled.interrupted; });
   return json;
 }
 
@@ -121,6 +125,7 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
                int64_t now) {
   KB_ASSIGN(Change change, Change::Begin(settings));
   for (const Drilled& drilled : all) {
+    if (!drilled.held) continue;
     ChangeRecord record{"drill", "", "",
                         "level " + std::to_string(level) + ", file " + drilled.path + ", sha256 " +
                             drilled.input.sha256};
@@ -172,6 +177,20 @@ Error RecordFailure(const config::Settings& settings, const DrillOptions& option
   return error;
 }
 
+// NoteInterruption says how far the drill came that was asked to end.
+void NoteInterruption(const std::vector<Drilled>& all, Answer& answer) {
+  const auto held =
+      std::count_if(all.begin(), all.end(), [](const Drilled& drilled) { return drilled.held; });
+  const auto left = std::count_if(all.begin(), all.end(),
+                                  [](const Drilled& drilled) { return drilled.interrupted; });
+  if (left == 0) return;
+  answer.notes.push_back(
+      "interrupted: " + std::to_string(held) + " of " + std::to_string(all.size()) +
+      " backups were drilled, and what came of it is on record; " + std::to_string(left) +
+      " were not. No file and no key was changed, and nothing of the drill is "
+      "left");
+}
+
 void AddWarnings(const std::vector<Drilled>& all, unsigned level, int64_t now, Answer& answer) {
   for (const Drilled& drilled : all) {
     if (!drilled.backup) continue;
@@ -206,11 +225,21 @@ RestoreAll OnNamedToken(const std::shared_ptr<TokenAccess>& access) {
   });
 }
 
+// RehearseUnlessAsked keeps what came of those before it, when the command is asked to end.
+Result<Json> RehearseUnlessAsked(const config::Settings& settings, const RehearsalParts& parts,
+                                 const Secret& kek, const backup::Backup& backup) {
+  const Json left_out{{"interrupted", true}};
+  if (Interruption::Asked()) return left_out;
+  auto json = Rehearse(settings, parts, kek, backup);
+  if (!json && Interruption::Asked()) return left_out;
+  return json;
+}
+
 RestoreAll AsListener(const config::Settings& settings, const RehearsalParts& parts) {
   return [settings, parts](const auto& keks, const auto& backups) -> Result<Json> {
     Json all{{"token", ""}, {"results", Json::array()}};
     for (size_t i = 0; i < backups.size(); ++i) {
-      KB_ASSIGN(Json one, Rehearse(settings, parts, *keks[i], *backups[i]));
+      KB_ASSIGN(Json one, RehearseUnlessAsked(settings, parts, *keks[i], *backups[i]));
       if (const std::string token = GetText(one, "token"); !token.empty()) all["token"] = token;
       all["results"].push_back(std::move(one));
     }
@@ -256,6 +285,7 @@ Result<Answer> DrillGivenFiles(const Invocation& invocation, DrillOptions option
   KB_ASSIGN(const auto files, Files(options.path));
   KB_ASSIGN(const auto rules, Rules(settings, options));
   KB_ASSIGN(const auto opener, AskOpener(files, options.opener));
+  const Interruption interruption;
   const auto drilled = Drill(files, opener, rules);
   if (!drilled) return Fail(RecordFailure(settings, options, drilled.error()));
   const auto& all = *drilled;
@@ -263,6 +293,7 @@ Result<Answer> DrillGivenFiles(const Invocation& invocation, DrillOptions option
   KB_TRY(PutDown(settings, all, options.level, now));
   const Json json = DrillJson(all, options.level, now, settings.drill_days);
   KB_ASSIGN(Answer answer, TellDrill(json, options.report));
+  NoteInterruption(all, answer);
   AddWarnings(all, options.level, now, answer);
   if (all.size() == 1 && all[0].defect)
     answer.exit_when_not_good = static_cast<int>(*all[0].defect);

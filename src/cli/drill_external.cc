@@ -9,6 +9,7 @@
 #include "cli/change.h"
 #include "cli/drill_answer.h"
 #include "cli/drill_standby.h"
+#include "cli/interruption.h"
 #include "cli/key_choice.h"
 #include "keybroker/base/joined.h"
 #include "keybroker/base/shell_quote.h"
@@ -240,7 +241,13 @@ Result<Answer> DrillExternal(const Invocation& invocation, const ExternalDrill& 
   // Begun before it: a key that is deleted on the standby token meanwhile would else be put down as
   // there.
   KB_ASSIGN(Change change, Change::Begin(settings));
+  const Interruption interruption;
   const Outcome outcome = Hold(access, record);
+  if (!outcome.good() && Interruption::Asked()) {
+    return Fail(
+        Unavailable("interrupted before the standby token had signed: nothing was changed, "
+                    "and the last drill on record is as it was"));
+  }
   KB_TRY(PutDown(change, record, outcome));
   const Json json = DrillJson(record, outcome, settings.drill_days);
   KB_ASSIGN(Answer answer, TellDrill(json, drill.report));

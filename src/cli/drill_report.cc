@@ -101,14 +101,26 @@ std::string HashesCell(const Json& one) {
   return cell + "public key <code>" + Escape(GetText(one, "spki_sha256")) + "</code>";
 }
 
+// WasHeld: a file that was left out is no failed drill.
+bool WasHeld(const Json& one) { return !one.contains("held") || GetBool(one, "held"); }
+
+std::string ResultWord(const Json& one) {
+  if (GetBool(one, "good")) return "good";
+  return WasHeld(one) ? "FAILED" : "not drilled";
+}
+
+std::string ResultCell(const Json& one) {
+  if (GetBool(one, "good")) return "good";
+  return (WasHeld(one) ? "" : "not drilled: ") + Escape(GetText(one, "failure"));
+}
+
 std::string Row(const Json& one) {
   const bool good = GetBool(one, "good");
   return Tag("tr", Tag("td", Escape(Where(one))) +
                        Tag("td", Escape(GetText(one, "name") + " " + GetText(one, "type"))) +
                        Tag("td", HashesCell(one)) + Tag("td", MechanismsCell(one)) +
                        Tag("td", TookCell(one)) +
-                       Tag(good ? "td class=\"good\"" : "td class=\"bad\"",
-                           good ? "good" : Escape(GetText(one, "failure")))) +
+                       Tag(good ? "td class=\"good\"" : "td class=\"bad\"", ResultCell(one))) +
          "\n";
 }
 
@@ -153,12 +165,12 @@ std::string DrillText(const Json& drill) {
   std::string handshakes;
   for (const Json& one : ArrayOf(drill, "results")) {
     const bool good = GetBool(one, "good");
-    rows.push_back({good ? "good" : "FAILED", GetText(one, "name"), GetText(one, "type"),
+    rows.push_back({ResultWord(one), GetText(one, "name"), GetText(one, "type"),
                     GetText(one, "created"), Where(one)});
     for (const std::string& line : Handshakes(one)) {
       handshakes += "  " + EscapeUnprintable(GetText(one, "name") + ": " + line) + "\n";
     }
-    if (!good) {
+    if (!good && GetText(one, "code") != "interrupted") {  // the note says it of all these
       failures += EscapeUnprintable(Where(one) + ": " + GetText(one, "failure")) + "\n";
     }
   }

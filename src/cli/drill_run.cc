@@ -5,6 +5,7 @@
 
 #include "cli/challenge.h"
 #include "cli/in_parallel.h"
+#include "cli/interruption.h"
 #include "cli/progress_line.h"
 
 namespace keybroker::cli {
@@ -18,8 +19,18 @@ double MillisecondsSince(Clock::time_point begun) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
 }
 
+void LeaveOut(Drilled& drilled) {
+  drilled.held = false;
+  drilled.interrupted = true;
+  drilled.failure = "interrupted before it was drilled";
+}
+
 // Unlock is level 1, and the KEK for level 2.
 void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rules, Secret* kek) {
+  if (Interruption::Asked()) {
+    LeaveOut(drilled);
+    return;
+  }
   auto input = ReadBackupInput(drilled.path);
   if (!input) {
     drilled.failure = input.error().detail;
@@ -98,6 +109,10 @@ Status Check(const std::vector<Trial>& trials, Json& json) {
 }
 
 void TakeResult(Json result, Drilled& drilled) {
+  if (GetBool(result, "interrupted")) {
+    LeaveOut(drilled);
+    return;
+  }
   drilled.failure = GetText(result, "failure");
   if (result.contains("ms") && result["ms"].is_number()) drilled.token_ms = result["ms"];
   for (const char* field : {"restore_ms", "start_ms", "tls"}) {
@@ -118,7 +133,13 @@ Status Restore(const std::vector<Drilled*>& batch, const std::vector<Secret>& ke
     chosen.push_back(batch[i]);
   }
   if (chosen.empty()) return {};
-  KB_ASSIGN(Json json, rules.restore(sent, backups));
+  auto restored = Interruption::Asked() ? Result<Json>(Json()) : rules.restore(sent, backups);
+  // Asked to end, the token's process gives up what it has in hand: no failure of the backups.
+  if (Interruption::Asked() && (!restored || restored->is_null())) {
+    for (Drilled* drilled : chosen) LeaveOut(*drilled);
+    return {};
+  }
+  KB_ASSIGN(Json json, std::move(restored));
   const auto results = json.find("results");
   if (results == json.end() || !results->is_array() || results->size() != chosen.size()) {
     return Fail(Internal("the token's process gave an answer that does not fit"));

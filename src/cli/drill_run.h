@@ -19,7 +19,9 @@ struct Drilled {
   BackupInput input;
   std::optional<backup::Backup> backup;  // once it was found to open
   std::optional<backup::Defect> defect;
-  std::string failure;  // empty: all went well
+  std::string failure;       // empty: all went well
+  bool held = true;          // false: no drill of it was held, and failure is why
+  bool interrupted = false;  // so, since the command was asked to end
   double mac_ms = 0;
   double kdf_ms = 0;
   double token_ms = 0;
@@ -28,7 +30,7 @@ struct Drilled {
 };
 
 // RestoreAll restores backups, each under its KEK: an object with "token" and "results", which has
-// for each "failure" (empty: it went well) and "ms".
+// for each "failure" (empty: it went well) and "ms", or "interrupted" true.
 using RestoreAll = std::function<Result<Json>(const std::vector<const Secret*>& keks,
                                               const std::vector<const backup::Backup*>& backups)>;
 
@@ -50,7 +52,8 @@ RestoreAll TryAll(const DrillRunner& run);
 
 // Drill does the level's steps for each file: 1, structure and MAC, or signature; above, what
 // rules.restore does. Key derivation uses every core; backups are restored one batch after another.
-// An Error only when no drill could be held at all.
+// An Error only when no drill could be held at all. Asked to end (interruption.h), it begins no
+// further one: those that it did not hold say so.
 Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files,
                                    const BackupOpener& opener, const DrillRules& rules);
 

@@ -49,6 +49,28 @@ class QuietTerminal {
   bool good_;
 };
 
+// PromptTerminal has Control-C end the line as a byte instead of ending the process without a word,
+// for a prompt whose answer may be seen.
+class PromptTerminal {
+ public:
+  explicit PromptTerminal(int tty) : tty_(tty), good_(::tcgetattr(tty, &before_) == 0) {
+    termios prompt = before_;
+    prompt.c_lflag &= ~static_cast<tcflag_t>(ISIG);
+    prompt.c_cc[VEOL] = kControlC;
+    good_ = good_ && ::tcsetattr(tty, TCSADRAIN, &prompt) == 0;
+  }
+  ~PromptTerminal() {
+    if (good_) ::tcsetattr(tty_, TCSADRAIN, &before_);
+  }
+  PromptTerminal(const PromptTerminal&) = delete;
+  PromptTerminal& operator=(const PromptTerminal&) = delete;
+
+ private:
+  int tty_;
+  termios before_{};
+  bool good_;
+};
+
 // ReadByte gives the next byte, 0 at the end of input.
 uint8_t ReadByte(int fd) {
   uint8_t byte = 0;
@@ -64,7 +86,9 @@ Result<Secret> ReadLine(int fd, bool edit, const std::string& word) {
   for (;;) {
     const uint8_t byte = ReadByte(fd);
     if (byte == 0 || byte == '\n' || byte == '\r') break;
-    if (edit && (byte == kControlC || byte == kControlD)) return Fail(Denied("given up"));
+    if (edit && (byte == kControlC || byte == kControlD)) {
+      return Fail(Denied("interrupted at the prompt for the " + word + ": nothing was changed"));
+    }
     if (edit && (byte == kBackspace || byte == kDelete)) {
       secret.Truncate(secret.empty() ? 0 : secret.size() - 1);
     } else if (edit && byte == kControlU) {
@@ -149,10 +173,19 @@ Status Confirm(const std::string& what, const std::string& expected, bool yes) {
   if (yes) return {};
   const UniqueFd tty = Terminal();
   if (!tty) return Fail(Denied(what + ". Nothing was changed: say --yes if that is meant"));
-  Say(tty.get(), what + ".\nType " + expected + " to go on: ");
   std::string line;
-  for (uint8_t byte = ReadByte(tty.get()); byte != 0 && byte != '\n'; byte = ReadByte(tty.get())) {
-    line += static_cast<char>(byte);
+  {
+    const PromptTerminal terminal(tty.get());
+    Say(tty.get(), what + ".\nType " + expected + " to go on: ");
+    for (uint8_t byte = ReadByte(tty.get()); byte != 0 && byte != '\n';
+         byte = ReadByte(tty.get())) {
+      line += static_cast<char>(byte);
+      if (byte == kControlC) break;
+    }
+  }
+  if (line.ends_with(static_cast<char>(kControlC))) {
+    Say(tty.get(), "\n");
+    return Fail(Denied("interrupted before it was confirmed: nothing was changed"));
   }
   if (line != expected)
     return Fail(Denied("that was not \"" + expected + "\": nothing was changed"));

@@ -73,7 +73,11 @@ TEST(PinPrompt, EndsAtControlC) {
   const Seen seen = OnTerminal(
       [] {
         const auto pin = AskPin({}, "PIN", false);
-        return !pin && pin.error().code == ErrorCode::kDenied ? 0 : 1;
+        return !pin && pin.error().detail ==
+                           "interrupted at the prompt for the PIN: nothing was "
+                           "changed"
+                   ? 0
+                   : 1;
       },
       {{"PIN: ", "47\x03"}});
   EXPECT_EQ(seen.status, 0);
@@ -110,6 +114,17 @@ TEST(Confirm, WantsTheNameTyped) {
   EXPECT_EQ(OnTerminal(ask, {{"Type a.test to go on: ", "a.test\n"}}).status, 0);
   EXPECT_EQ(OnTerminal(ask, {{"Type a.test to go on: ", "yes\n"}}).status, 1);
   EXPECT_TRUE(Confirm("This destroys it", "a.test", true).has_value());
+}
+
+TEST(Confirm, SaysThatControlCChangedNothing) {
+  const auto ask = [] {
+    const auto confirmed = Confirm("This destroys it", "a.test", false);
+    return !confirmed && confirmed.error().detail ==
+                             "interrupted before it was confirmed: nothing was changed"
+               ? 7
+               : 1;
+  };
+  EXPECT_EQ(OnTerminal(ask, {{"Type a.test to go on: ", "a.t\x03"}}).status, 7);
 }
 
 }  // namespace

@@ -19,14 +19,11 @@ using ::testing::Not;
 
 constexpr size_t kKeys = 24;  // of two batches
 
-class ManyKeys : public Host {
+class ManyKeys : public SafeHost {
  protected:
   void SetUp() override {
-    Host::SetUp();
-    InitToken();
-    std::filesystem::create_directory(File("safe"));
+    SafeHost::SetUp();
     std::filesystem::permissions(File("safe"), std::filesystem::perms::owner_all);
-    Write("password", std::string(kBackupPassword) + "\n", 0600);
     const Status made = MakeKeys();
     ASSERT_TRUE(made) << made.error().detail;
     GiveTokenFiles();
@@ -115,6 +112,25 @@ TEST_F(ManyKeys, AreNotCountedInAPipeAndSigtermLeavesWholeFiles) {
   EXPECT_EQ(again.status, 0) << again.err;
   EXPECT_THAT(again.err, Not(HasSubstr("keys backed up")));
   EXPECT_EQ(Files(), before + kKeys);
+}
+
+TEST_F(ManyKeys, AreDrilledUntilCtrlCWhichSaysHowFarItCame) {
+  ASSERT_EQ(keybroker::test::RunCommand(command_).status, 0);
+  Process process =
+      Process::StartOnTerminal({command_[0], "--config", File("etc/keybroker.toml"), "drill",
+                                File("safe"), "--password-file", File("password")});
+  ASSERT_TRUE(process.WaitForText("keybroker: 0 of 24 backups drilled")) << process.output();
+  process.Type("\x03");
+  EXPECT_EQ(process.Wait(), 1) << process.output();
+  EXPECT_THAT(process.output(), AllOf(HasSubstr("interrupted: 0 of 24 backups were drilled"),
+                                      HasSubstr("24 were not. No file and no key was changed"),
+                                      HasSubstr("not drilled"), Not(HasSubstr("FAILED"))));
+  const auto check = Run({"--json", "backup", "check"});
+  for (const auto& each : Json::parse(check.out, nullptr, false)["backups"]) {
+    EXPECT_EQ(each["state"], "drill-due") << each;
+  }
+  SafeHost::ExpectNoDrillFolderStays();
+  EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
 }
 
 }  // namespace
