@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/nearest.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/shell_quote.h"
@@ -19,10 +20,34 @@ namespace {
 using cryptoki::KeyType;
 using cryptoki::KeyTypeName;
 
-std::string NamesOf(const token::KeyList& keys) {
+constexpr size_t kMostListed = 8;
+
+// KeysNamed lists the token's keys of one name, the first few of them.
+std::string KeysNamed(const token::KeyList& keys, const std::string& name) {
   std::string text;
-  for (const auto& key : keys.keys) text += (text.empty() ? "" : "; ") + Describe(key);
-  return text.empty() ? "the token has no key that keybroker can serve" : "the token has " + text;
+  size_t count = 0;
+  for (const auto& key : keys.keys) {
+    if (key.label != name) continue;
+    if (++count <= kMostListed) text += (text.empty() ? "" : "; ") + Describe(key);
+  }
+  if (count <= kMostListed) return text;
+  return text + "; and " + std::to_string(count - kMostListed) + " more";
+}
+
+// WhatThereIs is the keys of that name, or of the nearest one, and how many there are in all: a
+// token may have thousands.
+std::string WhatThereIs(const token::KeyList& keys, const std::string& name) {
+  const size_t count = keys.keys.size();
+  if (count == 0) return "the token has no key that keybroker can serve";
+  std::vector<std::string> names;
+  for (const auto& key : keys.keys) names.push_back(key.label);
+  const std::string same = KeysNamed(keys, name);
+  const std::string near = same.empty() ? Nearest(name, names) : std::string();
+  std::string text;
+  if (!same.empty()) text = "of that name the token has " + same + ". ";
+  if (!near.empty()) text = "did you mean " + KeysNamed(keys, near) + "? ";
+  return text + (count == 1 ? "There is 1 key" : "There are " + std::to_string(count) + " keys") +
+         " on the token: `keybroker key list`";
 }
 
 Error NoSuchKey(const token::KeyList& keys, const KeyWish& wish) {
@@ -30,11 +55,11 @@ Error NoSuchKey(const token::KeyList& keys, const KeyWish& wish) {
   if (wish.type) what += std::string(KeyTypeName(*wish.type)) + " ";
   what += "key " + wish.name;
   if (!wish.id.empty()) {
-    return NotFound(what + " with the id " + wish.id + ": " + NamesOf(keys) +
+    return NotFound(what + " with the id " + wish.id + ": " + WhatThereIs(keys, wish.name) +
                     ". An id is given whole, as `keybroker key show " + ShellQuote(wish.name) +
                     "` prints it");
   }
-  return NotFound(what + ": " + NamesOf(keys) + ". `keybroker key generate " +
+  return NotFound(what + ": " + WhatThereIs(keys, wish.name) + ". `keybroker key generate " +
                   ShellQuote(wish.name) +
                   (wish.type ? " --type " + std::string(KeyTypeName(*wish.type)) : std::string()) +
                   "` makes one");
@@ -104,7 +129,7 @@ Result<const token::KeyPair*> PickKey(const token::KeyList& keys,
   if (!any) return Fail(NoSuchKey(keys, wish));
   if (fitting.empty()) {
     return Fail(Conflict(wish.name + " has several generations and none of them is current (" +
-                         NamesOf(keys) +
+                         KeysNamed(keys, wish.name) +
                          "): name one with --id, or choose with `keybroker key "
                          "current " +
                          wish.name + " --id ID`"));

@@ -12,6 +12,7 @@ namespace {
 using cryptoki::KeyType;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 token::KeyPair Key(const char* name, KeyType type, uint8_t id) {
   token::KeyPair key;
@@ -55,9 +56,23 @@ TEST_F(KeyChoice, AsksForTheGenerationWhenNoneIsCurrent) {
 }
 
 TEST_F(KeyChoice, SaysWhatThereIsWhenTheKeyIsNot) {
-  EXPECT_THAT(Picked({"c.test", KeyType::kRsa, "09"}),
-              AllOf(HasSubstr("not-found: there is no rsa key c.test with the id 09"),
-                    HasSubstr("a.test (rsa, id 01); a.test (ec, id 02)")));
+  EXPECT_THAT(Picked({"a.test", KeyType::kRsa, "09"}),
+              AllOf(HasSubstr("not-found: there is no rsa key a.test with the id 09"),
+                    HasSubstr("of that name the token has a.test (rsa, id 01); a.test (ec, id 02)"),
+                    Not(HasSubstr("b.test"))));
+}
+
+TEST_F(KeyChoice, NamesTheNearestAndHowManyThereAreRatherThanAll) {
+  for (uint8_t i = 10; i < 90; ++i) {
+    keys.keys.push_back(Key("other.example.test", KeyType::kEc, i));
+  }
+  EXPECT_THAT(Picked({"a.tset", {}, ""}),
+              AllOf(HasSubstr("did you mean a.test (rsa, id 01); a.test (ec, id 02)? There are 84 "
+                              "keys on the token: `keybroker key list`"),
+                    Not(HasSubstr("other.example.test"))));
+  EXPECT_THAT(Picked({"nowhere.test.example", {}, ""}),
+              AllOf(Not(HasSubstr("did you mean")), HasSubstr(": There are 84 keys")));
+  EXPECT_THAT(Picked({"other.example.test", {}, "09"}), HasSubstr("; and 72 more"));
 }
 
 TEST_F(KeyChoice, AListedIdThatIsGoneLeavesNoneCurrent) {
