@@ -23,6 +23,9 @@ Result<UniqueFd> OpenRegular(const std::filesystem::path& path, struct stat* inf
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return Fail(OpenError(path, errno));
   if (::fstat(fd.get(), info) != 0) return Fail(SystemError("fstat " + path.string(), errno));
+  if (S_ISDIR(info->st_mode)) {
+    return Fail(Malformed(path.string() + " is a directory: name a file"));
+  }
   if (!S_ISREG(info->st_mode)) return Fail(Malformed(path.string() + " is not a regular file"));
   return fd;
 }

@@ -14,6 +14,7 @@
 #include "cli/restore_to_file.h"
 #include "cli/token_access.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 #include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
@@ -107,7 +108,12 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
 }
 
 Answer Refused(const config::Settings& settings, const BackupInput& input,
-               const backup::FileError& error) {
+               backup::FileError error) {
+  if (error.defect == backup::Defect::kNotABackup) {
+    error.detail +=
+        ". A key file of another program comes onto a token with `keybroker key import " +
+        EscapeUnprintable(input.path) + "`";
+  }
   Answer answer = RefusedBackup(input, error, settings);
   RecordRefusal(settings, "backup-restore", input, error, answer);
   return answer;

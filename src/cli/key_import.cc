@@ -14,6 +14,7 @@
 #include "cli/token_access.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/printable.h"
 #include "keybroker/base/secret_file.h"
 #include "keybroker/base/shell_quote.h"
 #include "keybroker/policy/listener.h"
@@ -62,7 +63,20 @@ Status CheckAllowed(const config::Settings& settings, const ImportOptions& optio
              settings.file.string() + " would"));
 }
 
-Answer Refused(const Source& source, const KeyFileError& error) {
+// IsBackup: of keybroker's own files the CMS ones are none that an import takes.
+bool IsBackup(const Source& source) {
+  const auto bytes = source.file.content.Expose();
+  const auto format = backup::FormatOf({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return format && *format == backup::FileFormat::kCms;
+}
+
+Answer Refused(const Source& source, KeyFileError error) {
+  if (IsBackup(source)) {
+    error.detail +=
+        ". It is a signed CMS file: a backup that keybroker made is put back with "
+        "`keybroker backup restore " +
+        EscapeUnprintable(source.path) + " --recovery-key KEY`";
+  }
   Answer answer;
   answer.good = false;
   answer.exit_when_not_good = static_cast<int>(error.defect);

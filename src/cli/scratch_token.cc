@@ -134,7 +134,7 @@ Result<token::Token> MakeScratchToken(const token::TokenConfig& config,
   if (tokens.empty()) return Fail(Internal("SoftHSM shows no slot for the drill's token"));
   KB_TRY(token::InitToken(*module, tokens.front().slot, kScratchLabel, so_pin, pin, false));
   KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
-  KB_ASSIGN(auto guard, token::PinGuard::Open(folder / "guard", token.info().serial));
+  KB_ASSIGN(auto guard, token::PinGuard::Open(folder / "guard", token.info().serial, config.name));
   KB_TRY(token.Login(pin, guard));
   return token;
 }

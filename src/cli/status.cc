@@ -82,14 +82,15 @@ Result<Answer> WithoutBroker(const config::Settings& settings, const Error& erro
 
 // BlockedPin is why the PIN guard would keep a token's standing PIN from being tried; empty: it
 // would not, or this user may not know. It loads no vendor's module.
-std::string BlockedPin(const config::Settings& settings, const std::string& serial) {
+std::string BlockedPin(const config::Settings& settings, const std::string& name,
+                       const std::string& serial) {
   const auto directory = token::PinGuardDirectory(settings);
   const auto seen =
       RunAsUser(settings.token_user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
         std::error_code error;
         if (!std::filesystem::is_directory(directory, error)) return Json{{"why", ""}};
         KB_ASSIGN(const auto guard,
-                  token::PinGuard::Open(directory, serial, token::PinOrigin::kStanding));
+                  token::PinGuard::Open(directory, serial, name, token::PinOrigin::kStanding));
         KB_ASSIGN(const std::string why, guard.Blocked(0));
         return Json{{"why", why}};
       });
@@ -102,7 +103,7 @@ void NoteBlockedPins(const config::Settings& settings, Answer& answer) {
   for (Json& token : answer.json["tokens"]) {
     const std::string serial = GetText(token, "serial");
     if (GetText(token, "state") != "ready" || serial.empty()) continue;
-    const std::string why = BlockedPin(settings, serial);
+    const std::string why = BlockedPin(settings, GetText(token, "name"), serial);
     token["next_login"] = why;
     if (why.empty()) continue;
     answer.notes.push_back("warning: the token " + GetText(token, "name") +

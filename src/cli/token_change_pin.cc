@@ -40,7 +40,7 @@ Result<Json> ChangeInChild(const config::Settings& settings, const token::TokenC
   KB_ASSIGN(auto module, token::Module::Load(config));
   KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
   KB_TRY(LogIn(settings, config, token, old_pin, origin));
-  KB_ASSIGN(auto guard, GuardOf(settings, token, origin));
+  KB_ASSIGN(auto guard, GuardOf(settings, token, config.name, origin));
   KB_TRY(token.ChangePin(old_pin, secrets[0], guard));
   return Json{{"changed", true}};
 }

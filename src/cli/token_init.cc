@@ -71,7 +71,7 @@ Result<Json> InitInChild(const config::Settings& settings, const token::TokenCon
   KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
   // The very PIN that was set, so it may count as the tokenhost's.
   constexpr auto kOrigin = token::PinOrigin::kStanding;
-  KB_ASSIGN(auto guard, GuardOf(settings, token, kOrigin));
+  KB_ASSIGN(auto guard, GuardOf(settings, token, config.name, kOrigin));
   KB_TRY(guard.Allow());
   KB_TRY(LogIn(settings, config, token, pin, kOrigin));
   return Json{{"label", token.info().label},

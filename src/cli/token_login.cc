@@ -7,13 +7,14 @@
 namespace keybroker::cli {
 
 Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token,
-                                token::PinOrigin origin) {
-  return token::PinGuard::Open(token::PinGuardDirectory(settings), token.info().serial, origin);
+                                const std::string& name, token::PinOrigin origin) {
+  return token::PinGuard::Open(token::PinGuardDirectory(settings), token.info().serial, name,
+                               origin);
 }
 
 Status LogIn(const config::Settings& settings, const token::TokenConfig& config,
              token::Token& token, const Secret& pin, token::PinOrigin origin) {
-  KB_ASSIGN(auto guard, GuardOf(settings, token, origin));
+  KB_ASSIGN(auto guard, GuardOf(settings, token, config.name, origin));
   Status status = token.Login(pin, guard);
   if (status) return status;
   const bool typed = origin == token::PinOrigin::kTyped;

@@ -9,9 +9,10 @@
 
 namespace keybroker::cli {
 
-// GuardOf opens the PIN guard's record of a token, the one that its tokenhost uses too.
+// GuardOf opens the PIN guard's record of a token, the one that its tokenhost uses too. name is the
+// token's in the configuration.
 Result<token::PinGuard> GuardOf(const config::Settings& settings, const token::Token& token,
-                                token::PinOrigin origin);
+                                const std::string& name, token::PinOrigin origin);
 
 // LogIn logs the user in under the guard. A wrong PIN's error says that it was tried once, what
 // lets it be tried again, and whom that keeps waiting.

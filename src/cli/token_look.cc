@@ -20,10 +20,10 @@ struct PinState {
   bool usable;
 };
 
-Result<std::string> Blocked(const config::Settings& settings, const token::TokenInfo& info,
-                            token::PinOrigin origin) {
+Result<std::string> Blocked(const config::Settings& settings, const std::string& name,
+                            const token::TokenInfo& info, token::PinOrigin origin) {
   KB_ASSIGN(const auto guard,
-            token::PinGuard::Open(token::PinGuardDirectory(settings), info.serial, origin));
+            token::PinGuard::Open(token::PinGuardDirectory(settings), info.serial, name, origin));
   return guard.Blocked(info.flags);
 }
 
@@ -32,14 +32,15 @@ PinState OnlyTyped(const std::string& why) {
   return {why + ". The tokenhost's own login is not held up", true};
 }
 
-PinState StateOfPin(const config::Settings& settings, const token::TokenInfo& info) {
+PinState StateOfPin(const config::Settings& settings, const std::string& name,
+                    const token::TokenInfo& info) {
   if ((info.flags & CKF_USER_PIN_INITIALIZED) == 0) {
     return {"not set: initialise the token", false};
   }
-  const auto blocked = Blocked(settings, info, token::PinOrigin::kStanding);
+  const auto blocked = Blocked(settings, name, info, token::PinOrigin::kStanding);
   if (!blocked) return {blocked.error().detail, false};
   if (!blocked->empty()) return {*blocked, false};
-  const auto typed = Blocked(settings, info, token::PinOrigin::kTyped);
+  const auto typed = Blocked(settings, name, info, token::PinOrigin::kTyped);
   if (typed && !typed->empty()) return OnlyTyped(*typed);
   if ((info.flags & CKF_USER_PIN_COUNT_LOW) != 0) {
     return {"a wrong one was tried lately", true};
@@ -57,7 +58,7 @@ std::optional<Json> SeenByTokenhost(const config::Settings& settings,
   if (!report || report->state != wire::TokenState::kReady) return std::nullopt;
   token::TokenInfo info;
   info.serial = report->serial;
-  const auto typed = Blocked(settings, info, token::PinOrigin::kTyped);
+  const auto typed = Blocked(settings, config.name, info, token::PinOrigin::kTyped);
   const PinState pin = typed && !typed->empty() ? OnlyTyped(*typed) : PinState{kPinOk, true};
   return Json{{"label", report->label},
               {"serial", report->serial},
@@ -75,7 +76,7 @@ Result<Json> LookAtToken(const config::Settings& settings, const token::TokenCon
     KB_ASSIGN(auto module, token::Module::Load(config));
     KB_ASSIGN(const auto token, token::Token::Find(std::move(module), config));
     const auto& info = token.info();
-    const PinState pin = StateOfPin(settings, info);
+    const PinState pin = StateOfPin(settings, config.name, info);
     return Json{{"label", info.label},
                 {"serial", info.serial},
                 {"model", info.model},

@@ -24,7 +24,7 @@ Result<Json> AllowInChild(const config::Settings& settings, const token::TokenCo
   return RunAsTokenUser(settings, config, {}, [&](const std::vector<Secret>&) -> Result<Json> {
     KB_ASSIGN(auto module, token::Module::Load(config));
     KB_ASSIGN(const auto token, token::Token::Find(std::move(module), config));
-    KB_ASSIGN(auto guard, GuardOf(settings, token, token::PinOrigin::kStanding));
+    KB_ASSIGN(auto guard, GuardOf(settings, token, config.name, token::PinOrigin::kStanding));
     KB_TRY(guard.Allow());
     return Json{{"allowed", true}};
   });

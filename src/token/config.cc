@@ -78,28 +78,49 @@ std::string FormatTokenConfig(const TokenConfig& config) {
   return text;
 }
 
+namespace {
+
+// TokenNames are those that are configured, sorted.
+std::vector<std::string> TokenNames(const config::Settings& settings, std::error_code& error) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(settings.tokens_dir, error)) {
+    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Error NoSuchToken(const config::Settings& settings, std::string_view name) {
+  std::error_code none;  // a folder that cannot be read lists none
+  std::string all;
+  for (const std::string& each : TokenNames(settings, none)) {
+    all += (all.empty() ? "" : ", ") + each;
+  }
+  return NotFound("there is no token \"" + std::string(name) +
+                  "\": " + settings.TokenFile(name).string() + " does not exist" +
+                  (all.empty() ? std::string() : "; those configured are: " + all) +
+                  "; make it with: keybroker token add");
+}
+
+}  // namespace
+
 Result<TokenConfig> LoadTokenConfig(const config::Settings& settings, std::string_view name) {
   KB_TRY(config::CheckName("token", name));
   const auto file = settings.TokenFile(name);
   auto text = ReadFile(file);
   if (!text && text.error().code == ErrorCode::kNotFound) {
-    return Fail(NotFound("there is no token \"" + std::string(name) + "\": " + file.string() +
-                         " does not exist; make it with: keybroker token add"));
+    return Fail(NoSuchToken(settings, name));
   }
   if (!text) return Fail(std::move(text).error());
   return ParseTokenConfig(*text, file.string());
 }
 
 Result<std::vector<TokenConfig>> LoadTokenConfigs(const config::Settings& settings) {
-  std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(settings.tokens_dir, error)) {
-    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
-  }
+  const std::vector<std::string> names = TokenNames(settings, error);
   if (error) {
     return Fail(NotFound("cannot read " + settings.tokens_dir.string() + ": " + error.message()));
   }
-  std::sort(names.begin(), names.end());
   std::vector<TokenConfig> configs;
   for (const std::string& name : names) {
     KB_ASSIGN(TokenConfig config, LoadTokenConfig(settings, name));

@@ -18,8 +18,7 @@ namespace {
 // With three tries on the usual smartcard, two attempts of unknown outcome leave one.
 constexpr int64_t kMaxUnresolved = 2;
 
-constexpr const char* kAdvice =
-    "; check the PIN source, then allow one try with: keybroker token unlock";
+constexpr const char* kAdvice = "; check the PIN source, then allow one try with: ";
 
 struct Record {
   int64_t unresolved = 0;     // attempts begun whose outcome was never written
@@ -54,24 +53,25 @@ Status WriteRecord(const std::filesystem::path& path, const Record& record) {
   return WriteFileAtomically(path, text, 0600);
 }
 
-std::string WhyBlocked(const Record& record, PinOrigin origin, CK_FLAGS flags) {
+// WhyBlocked advises the command unlock.
+std::string WhyBlocked(const Record& record, PinOrigin origin, CK_FLAGS flags,
+                       const std::string& unlock) {
   if ((flags & CKF_USER_PIN_LOCKED) != 0)
     return "the token has locked the PIN; the SO must set a new one";
   if (record.allowed) return {};
   if ((flags & CKF_USER_PIN_FINAL_TRY) != 0) {
-    return std::string("the token says that the next wrong PIN locks it") + kAdvice;
+    return std::string("the token says that the next wrong PIN locks it") + kAdvice + unlock;
   }
   if (origin == PinOrigin::kTyped && !record.refused_typed.empty()) {
     return "the last PIN that was typed was refused (" + record.refused_typed +
-           "), and the next may cost the last try; be sure of it, then allow one with: "
-           "keybroker token unlock";
+           "), and the next may cost the last try; be sure of it, then allow one with: " + unlock;
   }
   if (origin == PinOrigin::kStanding && !record.refused.empty()) {
-    return "the last login was refused (" + record.refused + ")" + kAdvice;
+    return "the last login was refused (" + record.refused + ")" + kAdvice + unlock;
   }
   if (record.unresolved >= kMaxUnresolved) {
     return std::to_string(record.unresolved) +
-           " logins in a row were cut short, and each may have cost a try" + kAdvice;
+           " logins in a row were cut short, and each may have cost a try" + kAdvice + unlock;
   }
   return {};
 }
@@ -122,20 +122,21 @@ Result<UniqueFd> Lock(const std::filesystem::path& record) {
 }  // namespace
 
 Result<PinGuard> PinGuard::Open(const std::filesystem::path& directory, std::string_view serial,
-                                PinOrigin origin) {
+                                std::string_view name, PinOrigin origin) {
   KB_TRY(CheckDirectory(directory));
   PinGuard guard;
   guard.origin_ = origin;
+  guard.unlock_ = "keybroker token unlock " + std::string(name);
   // In hexadecimal, whatever a token calls itself stays a file name.
-  const std::string name = Hex({reinterpret_cast<const uint8_t*>(serial.data()), serial.size()});
-  guard.record_ = directory / ("serial-" + name + ".toml");
+  const std::string file = Hex({reinterpret_cast<const uint8_t*>(serial.data()), serial.size()});
+  guard.record_ = directory / ("serial-" + file + ".toml");
   return guard;
 }
 
 Status PinGuard::Begin(CK_FLAGS flags) {
   KB_ASSIGN(UniqueFd lock, Lock(record_));
   KB_ASSIGN(Record record, ReadRecord(record_));
-  if (const std::string why = WhyBlocked(record, origin_, flags); !why.empty()) {
+  if (const std::string why = WhyBlocked(record, origin_, flags, unlock_); !why.empty()) {
     return Fail(Denied("no login was tried: " + why));
   }
   ++record.unresolved;
@@ -176,7 +177,7 @@ Status PinGuard::Allow() {
 
 Result<std::string> PinGuard::Blocked(CK_FLAGS flags) const {
   KB_ASSIGN(const Record record, ReadRecord(record_));
-  return WhyBlocked(record, origin_, flags);
+  return WhyBlocked(record, origin_, flags, unlock_);
 }
 
 }  // namespace keybroker::token

@@ -93,7 +93,8 @@ Status TokenLink::FetchPin() {
 Status TokenLink::LogIn(token::Token& token) {
   if (!pin_refused_.empty()) return Fail(Denied(pin_refused_));
   KB_TRY(FetchPin());
-  KB_ASSIGN(token::PinGuard guard, token::PinGuard::Open(guard_directory_, token.info().serial));
+  KB_ASSIGN(token::PinGuard guard,
+            token::PinGuard::Open(guard_directory_, token.info().serial, config_.name));
   auto status = [&] {
     const Watchdog::Call call(watchdog_, "C_Login", kLoginCalls);
     return token.Login(*pin_, guard);
@@ -146,7 +147,7 @@ Result<void, LinkFailure> TokenLink::Unlock(Secret pin) {
   }
   auto status = [&]() -> Status {
     KB_ASSIGN(token::PinGuard guard,
-              token::PinGuard::Open(guard_directory_, token_->info().serial));
+              token::PinGuard::Open(guard_directory_, token_->info().serial, config_.name));
     return guard.Allow();
   }();
   if (!status) return Failed(std::move(status).error());
@@ -173,7 +174,8 @@ Result<std::vector<uint8_t>> TokenLink::SignAuthenticated(
   if (!token_ || !pin_) return Fail(NoPin());
   const Watchdog::Call call(watchdog_, "C_Login or C_Sign", kLoginCalls);
   KB_TRY(token_->Refresh());
-  KB_ASSIGN(token::PinGuard guard, token::PinGuard::Open(guard_directory_, token_->info().serial));
+  KB_ASSIGN(token::PinGuard guard,
+            token::PinGuard::Open(guard_directory_, token_->info().serial, config_.name));
   KB_TRY(guard.Begin(token_->info().flags));
   auto signature = session.Sign(key, mechanism, pss, data, &*pin_);
   KB_TRY(guard.End(signature ? CK_RV{CKR_OK} : CK_RV{signature.error().rv}));

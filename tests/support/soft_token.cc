@@ -34,7 +34,7 @@ token::Token SoftToken::Open() const {
 
 token::Token SoftToken::LogIn() const {
   token::Token token = Open();
-  token::PinGuard guard = Must(token::PinGuard::Open(GuardDir(), token.info().serial));
+  token::PinGuard guard = Must(token::PinGuard::Open(GuardDir(), token.info().serial, "soft"));
   MustStatus(token.Login(TestSecret(kUserPin), guard));
   return token;
 }

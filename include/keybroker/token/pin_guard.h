@@ -32,11 +32,12 @@ enum class PinOrigin {
 class PinGuard {
  public:
   // Open uses DIRECTORY/SERIAL.toml (the serial is encoded so that it cannot leave the directory).
+  // name is the token's in the configuration, for the command that is advised.
   static Result<PinGuard> Open(const std::filesystem::path& directory, std::string_view serial,
-                               PinOrigin origin = PinOrigin::kStanding);
+                               std::string_view name, PinOrigin origin = PinOrigin::kStanding);
 
   // Begin takes the lock, checks, and records an attempt. Denied, with rv 0 because nothing was
-  // tried, says why, and to run `keybroker token unlock`. flags are CK_TOKEN_INFO.flags now.
+  // tried, says why, and to run `keybroker token unlock NAME`. flags are CK_TOKEN_INFO.flags now.
   Status Begin(CK_FLAGS flags);
 
   // End records what C_Login said and lets the lock go. CKR_OK clears the record; a failure that is
@@ -51,6 +52,7 @@ class PinGuard {
 
  private:
   std::filesystem::path record_;
+  std::string unlock_;  // the command that allows a try
   PinOrigin origin_ = PinOrigin::kStanding;
   UniqueFd lock_;
 };

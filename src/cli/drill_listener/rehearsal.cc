@@ -137,7 +137,9 @@ Result<Json> Rehearse(const config::Settings& settings, const RehearsalParts& pa
   if (backup.chain.empty()) {
     return Json{{"failure",
                  "the backup has no certificate, so that no TLS handshake can prove its key: drill "
-                 "it at level 2, or export it anew once a certificate is installed"}};
+                 "it at level 2. A backup at birth never has one; of an exportable key, one that "
+                 "is exported "
+                 "once a certificate is installed has it"}};
   }
   const auto begun = Clock::now();
   KB_ASSIGN(Json json,

@@ -47,6 +47,7 @@ TEST(ReadFile, SaysWhyItCannot) {
   EXPECT_EQ(ReadFile(dir / "f/below").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(ReadFile(dir / "f", 3).error().code, ErrorCode::kMalformed);
   EXPECT_EQ(ReadFile(dir.path()).error().code, ErrorCode::kMalformed);
+  EXPECT_NE(ReadFile(dir.path()).error().detail.find("is a directory"), std::string::npos);
   ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
   EXPECT_EQ(ReadFile(dir / "fifo").error().code, ErrorCode::kMalformed) << "and does not hang";
 }

@@ -20,7 +20,7 @@ using testing::HasSubstr;
 class PinGuardTest : public testing::Test {
  protected:
   PinGuard Open(std::string_view serial = "c0ffee") {
-    auto guard = PinGuard::Open(directory_, serial);
+    auto guard = PinGuard::Open(directory_, serial, "hsm");
     EXPECT_TRUE(guard) << guard.error().detail;
     return std::move(*guard);
   }
@@ -40,7 +40,7 @@ class PinGuardTest : public testing::Test {
   }
 
   Status AttemptTyped(CK_RV rv, CK_FLAGS flags = 0) {
-    KB_ASSIGN(PinGuard guard, PinGuard::Open(directory_, "c0ffee", PinOrigin::kTyped));
+    KB_ASSIGN(PinGuard guard, PinGuard::Open(directory_, "c0ffee", "hsm", PinOrigin::kTyped));
     KB_TRY(guard.Begin(flags));
     return guard.End(rv);
   }
@@ -70,7 +70,7 @@ TEST_F(PinGuardTest, LetsEveryLoginThroughWhileThePinIsRight) {
 TEST_F(PinGuardTest, RefusesASecondLoginAfterOneWrongPin) {
   ASSERT_TRUE(Attempt(CKR_PIN_INCORRECT));
   ExpectRefused(Attempt(CKR_OK), "the last login was refused (CKR_PIN_INCORRECT)");
-  ExpectRefused(Attempt(CKR_OK), "keybroker token unlock");
+  ExpectRefused(Attempt(CKR_OK), "keybroker token unlock hsm");
 }
 
 TEST_F(PinGuardTest, RefusesAfterALockedPin) {
@@ -167,7 +167,7 @@ TEST_F(PinGuardTest, MakesASecondProcessWaitAndThenRefusesIt) {
   ASSERT_TRUE(guard.Begin(0));
   const pid_t child = fork();
   if (child == 0) {
-    auto other = PinGuard::Open(directory_, "c0ffee");
+    auto other = PinGuard::Open(directory_, "c0ffee", "hsm");
     const Status status = other->Begin(0);
     _exit(!status && status.error().code == ErrorCode::kDenied ? 0 : 1);
   }
@@ -205,7 +205,7 @@ TEST_F(PinGuardTest, MakesItsDirectoryForItsOwnerOnly) {
 TEST_F(PinGuardTest, RefusesADirectoryThatOthersCanWriteTo) {
   ASSERT_EQ(mkdir(directory_.c_str(), 0700), 0);
   ASSERT_EQ(chmod(directory_.c_str(), 0770), 0);
-  const auto guard = PinGuard::Open(directory_, "c0ffee");
+  const auto guard = PinGuard::Open(directory_, "c0ffee", "hsm");
   ASSERT_FALSE(guard);
   EXPECT_EQ(guard.error().code, ErrorCode::kDenied);
   EXPECT_THAT(guard.error().detail, HasSubstr("chmod 0700"));

@@ -13,7 +13,7 @@ using test::TestSecret;
 using testing::HasSubstr;
 
 PinGuard Guard(const test::SoftToken& soft, const Token& token) {
-  return std::move(*PinGuard::Open(soft.GuardDir(), token.info().serial));
+  return std::move(*PinGuard::Open(soft.GuardDir(), token.info().serial, "soft"));
 }
 
 Result<Token> Find(const TokenConfig& config) {

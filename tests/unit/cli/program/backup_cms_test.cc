@@ -156,6 +156,18 @@ TEST_F(CmsHost, ExitsDifferentlyForWhatIsWrong) {
   for (size_t i = 0; i < 2; ++i) EXPECT_EQ(shown["records"][i]["result"], "denied");
 }
 
+TEST_F(CmsHost, IsPutBackByRestoreAndAKeyFileByImport) {
+  const std::string file = ExportCms("ec");
+  const auto import = Run({"key", "import", file, "--name", kName});
+  EXPECT_EQ(import.status, 10);
+  EXPECT_THAT(import.err, HasSubstr("`keybroker backup restore " + file + " --recovery-key KEY`"));
+  OpenSsl({"pkcs12", "-export", "-inkey", File("ca.key"), "-in", File("ca.pem"), "-passout",
+           "pass:x", "-out", File("other.p12")});
+  const auto restore = Run({"--json", "backup", "restore", File("other.p12")});
+  EXPECT_EQ(restore.status, 10);
+  EXPECT_THAT(restore.out, HasSubstr("keybroker key import " + File("other.p12").string() + "`"));
+}
+
 TEST_F(CmsHost, AsksForWhatTheFormatWants) {
   const std::string cms = ExportCms("ec");
   const std::string pkcs12 = Export("ec");

@@ -48,7 +48,7 @@ class ManyKeys : public SafeHost {
     KB_ASSIGN(auto module, token::Module::Load(config));
     KB_ASSIGN(auto token, token::Token::Find(std::move(module), config));
     KB_ASSIGN(const auto pin, Secret::CopyFrom(std::string_view(kPin)));
-    KB_ASSIGN(auto guard, token::PinGuard::Open(File("guard"), token.info().serial));
+    KB_ASSIGN(auto guard, token::PinGuard::Open(File("guard"), token.info().serial, "main"));
     KB_TRY(token.Login(pin, guard));
     KB_ASSIGN(const auto session, token.OpenSession(true));
     for (size_t i = 0; i < kKeys; ++i) {

@@ -115,7 +115,7 @@ TEST_F(TokenCommand, TriesAWrongPinOnceAndThenNoMore) {
   const keybroker::test::Arguments right = {"key", "list", "--pin-file", File("right-pin")};
   Write("right-pin", std::string(kPin) + "\n", 0600);
   EXPECT_THAT(Fails(right), AllOf(HasSubstr("no login was tried"), HasSubstr("that was typed"),
-                                  HasSubstr("keybroker token unlock")));
+                                  HasSubstr("keybroker token unlock main")));
   EXPECT_THAT(Text({"token", "unlock"}), HasSubstr("one further login"));
   Text(right);
 }

@@ -92,6 +92,12 @@ TEST_F(TwoTokens, AreAskedForWhereBothHaveTheKeyOrNoneHas) {
               HasSubstr("say which with --token"));
 }
 
+TEST_F(TwoTokens, AreListedWhereTheOneNamedIsNot) {
+  EXPECT_THAT(Fails({"key", "list", "--token", "nosuch"}),
+              AllOf(HasSubstr("there is no token \"nosuch\""),
+                    HasSubstr("those configured are: main, spare")));
+}
+
 TEST_F(TwoTokens, AreNamedAsTheCommandTakesThem) {
   for (const char* verb : {"unlock", "probe", "change-pin"}) {
     EXPECT_THAT(Misused({"token", verb}),
