@@ -81,6 +81,10 @@ Result<BackupOpener> BackupOpener::Ask(const OpenerOptions& options, FileFormat 
   return Ask(options, format == FileFormat::kPkcs12, format == FileFormat::kCms);
 }
 
+bool BackupOpener::Opens(FileFormat format) const {
+  return !(format == FileFormat::kCms ? recovery_key_ : password_).empty();
+}
+
 backup::FileResult<backup::Backup> BackupOpener::Open(std::string_view bytes) const {
   auto backup = backup::ReadBackup(bytes);
   if (!backup) return backup;

@@ -29,6 +29,9 @@ class BackupOpener {
   static Result<BackupOpener> Ask(const OpenerOptions& options, bool pkcs12, bool cms);
   static Result<BackupOpener> Ask(const OpenerOptions& options, backup::FileFormat format);
 
+  // Opens tells whether there is what opens a file of that format.
+  bool Opens(backup::FileFormat format) const;
+
   // Open is backup::OpenBackup, or for a CMS file backup::ReadBackup and whether the recovery key
   // opens its content key.
   backup::FileResult<backup::Backup> Open(std::string_view bytes) const;

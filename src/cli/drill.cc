@@ -162,7 +162,9 @@ Result<BackupOpener> AskOpener(const std::vector<std::string>& files,
     if (!format) continue;
     (*format == backup::FileFormat::kCms ? cms : pkcs12) = true;
   }
-  return BackupOpener::Ask(options, pkcs12 || !cms, cms);
+  // Without a recovery key the others are drilled all the same, and these are listed as not.
+  const bool left_out = pkcs12 && cms && options.recovery_key.empty();
+  return BackupOpener::Ask(options, pkcs12 || !cms, cms && !left_out);
 }
 
 // RecordFailure audits a drill that could not be held.

@@ -37,6 +37,12 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
     return;
   }
   drilled.input = std::move(*input);
+  const auto format = backup::FormatOf(drilled.input.bytes);
+  if (format && !opener.Opens(*format)) {
+    drilled.held = false;
+    drilled.failure = "it is a CMS backup, and no --recovery-key was given";
+    return;
+  }
   auto begun = Clock::now();
   auto backup = opener.Open(drilled.input.bytes);
   drilled.mac_ms = MillisecondsSince(begun);

@@ -210,6 +210,26 @@ TEST_F(CmsHost, DrillsAFolderOfBothFormats) {
   EXPECT_EQ(first["good_count"], 2);
 }
 
+TEST_F(CmsHost, IsLeftOutOfADrillOfAFolderWithoutTheRecoveryKey) {
+  Export("rsa");
+  const std::string cms = ExportCms("ec");
+  const auto result = Run(With({"drill", File("safe")}));
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("not drilled"), HasSubstr("1 of 2 backups are good"),
+                                HasSubstr(cms + ": it is a CMS backup, and no --recovery-key was "
+                                                "given")));
+  const Json drill = Json::parse(Run(With({"--json", "drill", File("safe")})).out);
+  EXPECT_EQ(drill["proved"], false);
+  EXPECT_EQ(drill["results"][0]["held"], false);
+  EXPECT_EQ(drill["results"][1]["held"], true);
+  EXPECT_EQ(drill["results"][1]["good"], true);
+  const auto check = Run({"--json", "backup", "check"});
+  for (const auto& each : Json::parse(check.out)["backups"]) {
+    EXPECT_EQ(each["state"], each["file"] == cms ? "drill-due" : "good");
+  }
+  EXPECT_THAT(Misused({"drill", cms}), HasSubstr("--recovery-key"));
+}
+
 TEST_F(CmsHost, IsMadeAsTheAdministratorSaysOnly) {
   const auto refused = [&](const std::string& from, const std::string& to) {
     const std::string before = Read("etc/keybroker.toml");
