@@ -28,6 +28,7 @@ struct DrillOptions {
   OpenerOptions opener;
   std::string path;
   std::string report;
+  bool overwrite = false;
   std::string module;
   unsigned level = kNoLevel;
   std::string external;  // key name; empty: the drill is of files
@@ -76,8 +77,9 @@ std::string DestroyedText(unsigned level, bool made) {
 }
 
 Json ResultJson(const Drilled& drilled) {
-  Json json = drilled.backup ? BackupJson(drilled.input, *drilled.backup, true)
-                             : Json{{"file", drilled.path}, {"sha256", drilled.input.sha256}};
+  const auto& read = drilled.backup ? drilled.backup : drilled.claim;
+  Json json = read ? BackupJson(drilled.input, *read, drilled.backup.has_value())
+                   : Json{{"file", drilled.path}, {"sha256", drilled.input.sha256}};
   json["good"] = drilled.failure.empty();
   json["held"] = drilled.held;
   json["failure"] = drilled.failure;
@@ -294,7 +296,7 @@ Result<Answer> DrillGivenFiles(const Invocation& invocation, DrillOptions option
   const int64_t now = std::time(nullptr);
   KB_TRY(PutDown(settings, all, options.level, now));
   const Json json = DrillJson(all, options.level, now, settings.drill_days);
-  KB_ASSIGN(Answer answer, TellDrill(json, options.report));
+  KB_ASSIGN(Answer answer, TellDrill(json, options.report, options.overwrite));
   NoteInterruption(all, answer);
   AddWarnings(all, options.level, now, answer);
   if (all.size() == 1 && all[0].defect)
@@ -307,10 +309,11 @@ Result<Answer> RunDrill(const Invocation& invocation, const DrillOptions& option
     return Fail(
         WrongUsage("--json and --report - both go to standard output: name a file for the report"));
   }
+  KB_TRY(CheckReport(options.report, options.overwrite));
   if (options.external.empty()) return DrillGivenFiles(invocation, options);
   KB_TRY(CheckExternalUse(options));
-  return DrillExternal(invocation,
-                       {options.external, options.type, options.id, options.report, options.token});
+  return DrillExternal(invocation, {options.external, options.type, options.id, options.report,
+                                    options.overwrite, options.token});
 }
 
 }  // namespace
@@ -330,6 +333,7 @@ void AddDrill(const Command& root) {
           "destroyed; 3: and served by a broker of its own, with TLS 1.3 and 1.2 handshakes as a "
           "listener's")
       .Option("--report", options->report, "write an HTML page for the file, - for standard output")
+      .Flag("--overwrite", options->overwrite, "replace the report that is there")
       .Option("--module", options->module, "SoftHSM2's module, for the scratch token in memory");
   AddOpenerOptions(verb, options->opener);
   verb.Option("--external", options->external,

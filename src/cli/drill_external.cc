@@ -250,7 +250,7 @@ Result<Answer> DrillExternal(const Invocation& invocation, const ExternalDrill& 
   }
   KB_TRY(PutDown(change, record, outcome));
   const Json json = DrillJson(record, outcome, settings.drill_days);
-  KB_ASSIGN(Answer answer, TellDrill(json, drill.report));
+  KB_ASSIGN(Answer answer, TellDrill(json, drill.report, drill.overwrite));
   AddNotes(outcome, record, answer);
   return answer;
 }

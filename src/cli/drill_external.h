@@ -15,7 +15,8 @@ struct ExternalDrill {
   std::string type;
   std::string id;
   std::string report;
-  TokenOptions token;  // the standby token; not named: the one on record
+  bool overwrite = false;  // the report that is there
+  TokenOptions token;      // the standby token; not named: the one on record
 };
 
 // DrillExternal has the standby token sign a random challenge as the key on record, and verifies it

@@ -114,10 +114,30 @@ std::string ResultCell(const Json& one) {
   return (WasHeld(one) ? "" : "not drilled: ") + Escape(GetText(one, "failure"));
 }
 
+// KeyCell: of a file that does not open, whose key it has is its own word.
+std::string KeyCell(const Json& one) {
+  const bool claimed = one.contains("verified") && !GetBool(one, "verified");
+  return Escape(GetText(one, "name") + " " + GetText(one, "type")) +
+         (claimed ? "<br>as the file says" : "");
+}
+
+std::string MadeCell(const Json& one) {
+  const int64_t number = GetNumber(one, "sequence");
+  return Escape(GetText(one, "created")) +
+         (number == 0 ? "" : "<br>number " + std::to_string(number));
+}
+
+// CertificateCell is until when the key's own certificate is valid.
+std::string CertificateCell(const Json& one) {
+  const Json& chain = ArrayOf(one, "certificates");
+  if (!chain.empty()) return "until " + Escape(GetText(chain[0], "not_after"));
+  return one.contains("certificates") ? "none" : "";
+}
+
 std::string Row(const Json& one) {
   const bool good = GetBool(one, "good");
-  return Tag("tr", Tag("td", Escape(Where(one))) +
-                       Tag("td", Escape(GetText(one, "name") + " " + GetText(one, "type"))) +
+  return Tag("tr", Tag("td", Escape(Where(one))) + Tag("td", KeyCell(one)) +
+                       Tag("td", MadeCell(one)) + Tag("td", CertificateCell(one)) +
                        Tag("td", HashesCell(one)) + Tag("td", MechanismsCell(one)) +
                        Tag("td", TookCell(one)) +
                        Tag(good ? "td class=\"good\"" : "td class=\"bad\"", ResultCell(one))) +
@@ -151,12 +171,15 @@ std::string DrillHtml(const Json& drill) {
          std::string(kStyle) + "</style></head><body>\n" + Tag("h1", "Drill of key backups") +
          Tag("p", Escape(Summary(drill))) + "\n<table>\n" + Fact("time", GetText(drill, "time")) +
          Fact("operator", GetText(drill, "operator")) + Fact("host", GetText(drill, "host")) +
+         Fact("keybroker", GetText(drill, "version")) +
          Fact("level", Level(drill) + ": " + GetText(drill, "level_means")) +
          Fact("token", token.empty() ? "none: this level needs none" : token) +
          Fact("destroyed afterwards", GetText(drill, "destroyed")) +
          Fact("next due", NextDue(drill)) + "</table>\n<h2>Backups</h2>\n<table>\n" +
-         Tag("tr", "<th>backup<th>key<th>SHA-256<th>mechanisms<th>took<th>result") + "\n" + rows +
-         "</table>\n</body></html>\n";
+         Tag("tr",
+             "<th>backup<th>key<th>made<th>certificate<th>SHA-256<th>mechanisms<th>took<th>"
+             "result") +
+         "\n" + rows + "</table>\n</body></html>\n";
 }
 
 std::string DrillText(const Json& drill) {

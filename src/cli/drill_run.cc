@@ -25,6 +25,11 @@ void LeaveOut(Drilled& drilled) {
   drilled.failure = "interrupted before it was drilled";
 }
 
+// TakeClaim keeps whose key a file that does not open says that it has.
+void TakeClaim(Drilled& drilled) {
+  if (auto claim = backup::ReadBackup(drilled.input.bytes)) drilled.claim = std::move(*claim);
+}
+
 // Unlock is level 1, and the KEK for level 2.
 void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rules, Secret* kek) {
   if (Interruption::Asked()) {
@@ -41,6 +46,7 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
   if (format && !opener.Opens(*format)) {
     drilled.held = false;
     drilled.failure = "it is a CMS backup, and no --recovery-key was given";
+    TakeClaim(drilled);
     return;
   }
   auto begun = Clock::now();
@@ -49,6 +55,7 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
   if (!backup) {
     drilled.defect = backup.error().defect;
     drilled.failure = DefectText(drilled.input, backup.error(), rules.settings);
+    TakeClaim(drilled);
     return;
   }
   drilled.backup = std::move(*backup);

@@ -18,6 +18,7 @@ struct Drilled {
   std::string path;
   BackupInput input;
   std::optional<backup::Backup> backup;  // once it was found to open
+  std::optional<backup::Backup> claim;   // else what it says of itself, if it can be read
   std::optional<backup::Defect> defect;
   std::string failure;       // empty: all went well
   bool held = true;          // false: no drill of it was held, and failure is why

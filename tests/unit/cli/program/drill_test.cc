@@ -32,6 +32,31 @@ TEST_F(DrillCommand, ProvesEachBackupOfAFolderAndLeavesNothing) {
                     Not(HasSubstr("<script")), Not(HasSubstr("http"))));
 }
 
+TEST_F(DrillCommand, ReportsWhatTheNextReaderAsksOfABackup) {
+  const std::string file = Export("ec");
+  Text(With({"drill", file, "--report", File("drill.html")}));
+  const Json backup = Answer({"backup", "inspect", file})["backup"];
+  EXPECT_THAT(Read("drill.html"),
+              AllOf(HasSubstr(backup["created"].get<std::string>() + "<br>number 1"),
+                    HasSubstr("until " + backup["certificates"][0]["not_after"].get<std::string>()),
+                    HasSubstr("<th>keybroker</th><td>" +
+                              Json::parse(Run({"--json", "drill", file, "--level", "1",
+                                               "--password-file", File("password")})
+                                              .out)["version"]
+                                  .get<std::string>())));
+  // Another drill's proof is not lost by a slip.
+  const std::string before = Read("drill.html");
+  EXPECT_THAT(Fails(With({"drill", file, "--report", File("drill.html")})),
+              AllOf(HasSubstr("drill.html exists"), HasSubstr("--overwrite")));
+  EXPECT_EQ(Read("drill.html"), before);
+  EXPECT_EQ(
+      Run(With({"drill", file, "--report", File("drill.html"), "--overwrite"}, "wrong")).status,
+      15);
+  EXPECT_THAT(Read("drill.html"), AllOf(HasSubstr("mail.example.test ec<br>as the file says"),
+                                        HasSubstr("class=\"bad\"")));
+  EXPECT_EQ(Run(With({"drill", file, "--overwrite"})).status, 2);
+}
+
 TEST_F(DrillCommand, SaysWhichFileIsBad) {
   const std::string file = Export("rsa");
   Export("ec");
