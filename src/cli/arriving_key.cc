@@ -179,6 +179,16 @@ Status StoreArrivedChain(const config::Settings& settings, const ArrivingKey& ke
   return written;
 }
 
+Status TellWhetherCurrent(const config::Settings& settings, const ArrivingKey& key,
+                          const Json& others, Answer& answer) {
+  KB_ASSIGN(const auto current, LoadCurrent(settings));
+  const auto listed = current.ids.find({key.name, key.type});
+  answer.json["key"]["current"] = listed == current.ids.end()
+                                      ? others.size() == 1
+                                      : listed->second == GetText(answer.json["key"], "id");
+  return {};
+}
+
 Status StoreArrivedGeneration(const config::Settings& settings, const ArrivingKey& key,
                               const Json& others, const ArrivalWords& words, Answer& answer) {
   KB_ASSIGN(auto current, LoadCurrent(settings));

@@ -64,4 +64,9 @@ Status StoreArrivedGeneration(const config::Settings& settings, const ArrivingKe
 // StoreArrivedChain puts the chain where `reference write` takes it from, unless there is one.
 Status StoreArrivedChain(const config::Settings& settings, const ArrivingKey& key);
 
+// TellWhetherCurrent puts into the answer whether the key that was there already is the current
+// one.
+Status TellWhetherCurrent(const config::Settings& settings, const ArrivingKey& key,
+                          const Json& others, Answer& answer);
+
 }  // namespace keybroker::cli

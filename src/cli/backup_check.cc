@@ -26,7 +26,7 @@ Json CheckedJson(const BackupRecord& record, const BackupStanding& standing) {
           {"good", standing.good()},
           {"state", standing.word},
           {"text", standing.text},
-          {"note", standing.note}};
+          {"hint", standing.note}};
 }
 
 Json CheckedExternalJson(const BackupRecord& record, const BackupStanding& standing) {

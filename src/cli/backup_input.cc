@@ -55,6 +55,13 @@ std::string DefectText(const BackupInput& input, const backup::FileError& error,
          credential::FormatTime(verified);
 }
 
+std::string DefectCode(const BackupInput& input, const backup::FileError& error,
+                       const std::optional<config::Settings>& settings) {
+  const bool known =
+      error.defect == Defect::kPassword && settings && VerifiedBefore(input, *settings) != 0;
+  return known ? "wrong-password" : std::string(backup::DefectName(error.defect));
+}
+
 Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
                      const std::optional<config::Settings>& settings) {
   const std::string text = DefectText(input, error, settings);
@@ -63,7 +70,7 @@ Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
   answer.exit_when_not_good = static_cast<int>(error.defect);
   answer.json["file"] = input.path;
   answer.json["sha256"] = input.sha256;
-  answer.json["error"] = {{"code", backup::DefectName(error.defect)}, {"message", text}};
+  answer.json["error"] = {{"code", DefectCode(input, error, settings)}, {"message", text}};
   answer.notes.push_back(EscapeUnprintable(input.path + ": " + text));
   return answer;
 }

@@ -49,6 +49,11 @@ std::vector<std::string> BackupWarnings(const backup::Backup& backup);
 std::string DefectText(const BackupInput& input, const backup::FileError& error,
                        const std::optional<config::Settings>& settings);
 
+// DefectCode is the word for it in --json output: "wrong-password" where only the password can be
+// wrong, since the file is known, and the defect's name else.
+std::string DefectCode(const BackupInput& input, const backup::FileError& error,
+                       const std::optional<config::Settings>& settings);
+
 // BackupJson is what a backup says of itself, verified or not; BackupText lays it out.
 Json BackupJson(const BackupInput& input, const backup::Backup& backup, bool verified);
 std::string BackupText(const Json& json);

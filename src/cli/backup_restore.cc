@@ -99,6 +99,8 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
     BindingsReport(settings, manifest, answer);
     answer.text += "next: keybroker reference write " + ShellQuote(manifest.name) + " --type " +
                    std::string(cryptoki::KeyTypeName(manifest.type)) + ", on a new host";
+  } else {
+    KB_TRY(TellWhetherCurrent(settings, arriving, outcome["others"], answer));
   }
   if (!GetBool(outcome, "present")) {
     KB_TRY(RecordProved(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -76,6 +77,25 @@ std::string Meant(const CLI::App& root, int argc, char** argv) {
   return {};
 }
 
+// TypableJson does the same for the sentences of ours in JSON: its other fields are names, paths
+// and what others wrote.
+void TypableJson(Json& json, const std::string& config, const std::vector<std::string>& words) {
+  constexpr std::array kSentences = {"text", "hint", "message", "failure", "detail", "next_login"};
+  if (json.is_array()) {
+    for (Json& each : json) TypableJson(each, config, words);
+  } else if (json.is_object()) {
+    for (auto& [field, value] : json.items()) {
+      const bool sentence =
+          std::find(kSentences.begin(), kSentences.end(), field) != kSentences.end();
+      if (sentence && value.is_string()) {
+        value = WithConfig(value.get<std::string>(), config, words);
+      } else {
+        TypableJson(value, config, words);
+      }
+    }
+  }
+}
+
 // Typable is answer with the commands in it as they have to be typed where --config was given.
 Result<Answer> Typable(Result<Answer> answer, const std::string& config,
                        const std::vector<std::string>& words) {
@@ -85,6 +105,7 @@ Result<Answer> Typable(Result<Answer> answer, const std::string& config,
     return Fail(std::move(error));
   }
   answer->text = WithConfig(answer->text, config, words);
+  TypableJson(answer->json, config, words);
   for (std::string& note : answer->notes) note = WithConfig(note, config, words);
   return answer;
 }

@@ -83,7 +83,7 @@ Json ResultJson(const Drilled& drilled) {
   json["good"] = drilled.failure.empty();
   json["held"] = drilled.held;
   json["failure"] = drilled.failure;
-  if (drilled.defect) json["code"] = backup::DefectName(*drilled.defect);
+  if (!drilled.code.empty()) json["code"] = drilled.code;
   json["mac_ms"] = static_cast<int64_t>(drilled.mac_ms);
   json["kdf_ms"] = static_cast<int64_t>(drilled.kdf_ms);
   json["token_ms"] = static_cast<int64_t>(drilled.token_ms);

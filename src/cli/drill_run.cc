@@ -23,6 +23,7 @@ void LeaveOut(Drilled& drilled) {
   drilled.held = false;
   drilled.interrupted = true;
   drilled.failure = "interrupted before it was drilled";
+  drilled.code = "interrupted";
 }
 
 // TakeClaim keeps whose key a file that does not open says that it has.
@@ -39,6 +40,7 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
   auto input = ReadBackupInput(drilled.path);
   if (!input) {
     drilled.failure = input.error().detail;
+    drilled.code = ErrorCodeName(input.error().code);
     return;
   }
   drilled.input = std::move(*input);
@@ -46,6 +48,7 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
   if (format && !opener.Opens(*format)) {
     drilled.held = false;
     drilled.failure = "it is a CMS backup, and no --recovery-key was given";
+    drilled.code = "no-recovery-key";
     TakeClaim(drilled);
     return;
   }
@@ -54,6 +57,7 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
   drilled.mac_ms = MillisecondsSince(begun);
   if (!backup) {
     drilled.defect = backup.error().defect;
+    drilled.code = DefectCode(drilled.input, backup.error(), rules.settings);
     drilled.failure = DefectText(drilled.input, backup.error(), rules.settings);
     TakeClaim(drilled);
     return;

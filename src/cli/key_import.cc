@@ -239,6 +239,8 @@ Result<Answer> Finish(Change& change, const ImportOptions& options, const Source
     KB_TRY(Recorded(change, record, [&] { return StoreArrivedChain(settings, file.key); }));
     NotesOnCertificate(file.key, answer);
     answer.text += Advice(source, options);
+  } else {
+    KB_TRY(TellWhetherCurrent(settings, file.key, outcome["others"], answer));
   }
   const Status begun =
       options.exportable && !present ? RecordExportable(settings, file.key) : Status();

@@ -70,7 +70,7 @@ TEST_F(BackupCheckCommand, CountsADrillOfAnyFileThatIsStillThere) {
                               ": this file was never restored in a "
                               "drill: `keybroker drill " +
                               newest + "`")));
-  EXPECT_THAT(Answer({"backup", "check"})["backups"][1]["note"].get<std::string>(),
+  EXPECT_THAT(Answer({"backup", "check"})["backups"][1]["hint"].get<std::string>(),
               HasSubstr(newest));
   EXPECT_THAT(Run({"doctor"}).out, HasSubstr("of the newest, " + newest));
   EXPECT_THAT(Run({"status"}).out, HasSubstr("another file "));
@@ -106,6 +106,13 @@ TEST_F(BackupCheckCommand, IsWhatTheShippedTimerRuns) {
   EXPECT_THAT(keybroker::test::ReadAll(units + "keybroker-backup-check.timer"),
               AllOf(HasSubstr("OnCalendar="), HasSubstr("WantedBy=timers.target"),
                     Not(HasSubstr("Unit="))));
+}
+
+TEST_F(BackupCheckCommand, GivesCommandsThatCanBeTypedInJsonToo) {
+  const std::string config = File("etc/keybroker.toml");
+  const auto result = RunAsTyped({"--json", "backup", "check"});
+  EXPECT_THAT(result.out, HasSubstr("`keybroker --config " + config + " backup export"));
+  EXPECT_THAT(result.out, Not(HasSubstr("`keybroker backup")));
 }
 
 class HostWithoutBackups : public SafeHost {};

@@ -176,7 +176,7 @@ TEST_F(BackupCommand, ExitsDifferentlyForWhatIsWrongWithAFile) {
   EXPECT_EQ(status(changed), "12 damaged");
   EXPECT_EQ(status(negative), "12 damaged");
   EXPECT_EQ(status(newer), "13 newer-version");
-  EXPECT_EQ(status(bytes, "wrong"), "15 wrong-password-or-damaged");
+  EXPECT_EQ(status(bytes, "wrong"), "15 wrong-password");
   EXPECT_EQ(status(bytes), "0 none");
 }
 
@@ -278,6 +278,7 @@ TEST_F(BackupCommand, ChangesNothingWhereTheKeyIsThereOrTheFileIsNotRight) {
   const Json there = Answer(With({"backup", "restore", file}));
   EXPECT_EQ(there["present"], true);
   EXPECT_EQ(there["differences"], Json::array());
+  EXPECT_EQ(there["key"]["current"], true);
   EXPECT_EQ(Run(With({"backup", "restore", file}, "wrong")).status, 15);
   std::string bytes = keybroker::test::ReadAll(file);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);

@@ -74,6 +74,23 @@ TEST_F(DrillCommand, SaysWhichFileIsBad) {
   EXPECT_EQ(Run(With({"drill", file}, "wrong")).status, 15);
 }
 
+TEST_F(DrillCommand, GivesEachFailureACodeOfItsOwn) {
+  const std::string file = Export("rsa");
+  const auto code = [&](const std::string& path, int status) {
+    const auto result = Run(With({"--json", "drill", path}, "wrong"));
+    EXPECT_EQ(result.status, status);
+    return Json::parse(result.out, nullptr, false)["results"][0]["code"];
+  };
+  // The file is known, so that only the password can be wrong.
+  EXPECT_EQ(code(file, 15), "wrong-password");
+  const auto verify = Run(With({"--json", "backup", "verify", file}, "wrong"));
+  EXPECT_EQ(verify.status, 15);
+  EXPECT_EQ(Json::parse(verify.out)["error"]["code"], "wrong-password");
+  std::filesystem::remove(File("state/operator/backups/" + Id(kName, "rsa") + ".json"));
+  EXPECT_EQ(code(file, 15), "wrong-password-or-damaged");
+  EXPECT_EQ(code(File("nosuch.p12"), 1), "not-found");
+}
+
 TEST_F(DrillCommand, PrintsNoFileNameThatSteersATerminal) {
   Write("safe/a\n\x1b[2J\xe2\x80\xae\xc2\x9b.p12", "no backup");
   const auto result = Run(With({"drill", File("safe"), "--report", File("d.html")}));
