@@ -67,6 +67,25 @@ std::string UnbackedText(const Unbacked& key) {
          "no key out)";
 }
 
+std::string BackupFileOf(const std::vector<BackupRecord>& records, const std::string& name,
+                         std::optional<cryptoki::KeyType> type, const std::string& id) {
+  const BackupRecord* best = nullptr;
+  for (const BackupRecord& record : records) {
+    const bool fits = record.name == name && (id.empty() || record.id == id) &&
+                      (!type || record.type == cryptoki::KeyTypeName(*type));
+    if (!fits || record.file.empty()) continue;
+    if (best == nullptr || record.verified > best->verified) best = &record;
+  }
+  return best == nullptr ? std::string() : best->file;
+}
+
+std::string WayBack(const config::Settings& settings, const std::string& name,
+                    std::optional<cryptoki::KeyType> type) {
+  const auto records = LoadBackupRecords(settings);
+  const std::string file = records ? BackupFileOf(*records, name, type, "") : std::string();
+  return file.empty() ? "" : "`keybroker backup restore " + ShellQuote(file) + "` puts it back";
+}
+
 std::string DrillCommand(const std::string& file) {
   return "keybroker drill " + ShellQuote(file) +
          (file.ends_with(".cms") ? " --recovery-key KEY" : "");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,16 @@ Result<std::vector<Unbacked>> UnbackedKeys(const config::Settings& settings,
 
 // UnbackedText says so of one, and what to do.
 std::string UnbackedText(const Unbacked& key);
+
+// BackupFileOf is the file on record of a lost key; empty: there is none. An empty id is any
+// generation, no type either.
+std::string BackupFileOf(const std::vector<BackupRecord>& records, const std::string& name,
+                         std::optional<cryptoki::KeyType> type, const std::string& id);
+
+// WayBack is what brings a lost key back where a backup file of it is on record ("`keybroker backup
+// restore FILE` puts it back"); empty: none is, or who asks may not read the records.
+std::string WayBack(const config::Settings& settings, const std::string& name,
+                    std::optional<cryptoki::KeyType> type);
 
 // DrillCommand is what drills the file, with what it is opened by.
 std::string DrillCommand(const std::string& file);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "cli/backup_standing.h"
 #include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
@@ -26,7 +27,26 @@ Error NothingBound(const policy::Listener& listener, const std::string& key) {
                   (key.empty() ? "KEY" : ShellQuote(key)) + "`");
 }
 
-Error NoSuchKey(const policy::Listener& listener, const std::string& names) {
+// WaysBack is what brings back those of the listener's keys that a backup is on record of.
+std::string WaysBack(const config::Settings& settings, const policy::Listener& listener,
+                     const std::string& key, std::optional<cryptoki::KeyType> type) {
+  std::set<std::string> ways;
+  for (const auto& binding : listener.bindings) {
+    if (!Fits(binding, key, type)) continue;
+    const std::string way = WayBack(settings, binding.key, binding.type ? binding.type : type);
+    if (!way.empty()) ways.insert(way);
+  }
+  std::string text;
+  for (const std::string& way : ways) text += (text.empty() ? "" : "; ") + way;
+  return text;
+}
+
+Error NoSuchKey(const policy::Listener& listener, const std::string& names,
+                const std::string& ways_back) {
+  if (!ways_back.empty()) {
+    return NotFound("the listener \"" + listener.name + "\" is bound to " + names +
+                    ", and the key is not there; a backup is on record: " + ways_back);
+  }
   return NotFound("the listener \"" + listener.name + "\" is bound to " + names +
                   ", and keybroker knows no such key: `keybroker key current` makes one that is on "
                   "the token known (`keybroker key list` shows them), `keybroker key generate` "
@@ -57,7 +77,9 @@ Result<std::vector<KeyTarget>> BoundKeys(const config::Settings& settings,
     }
   }
   if (!targets.empty()) return targets;
-  return Fail(names.empty() ? NothingBound(listener, key) : NoSuchKey(listener, names));
+  return Fail(names.empty()
+                  ? NothingBound(listener, key)
+                  : NoSuchKey(listener, names, WaysBack(settings, listener, key, wanted)));
 }
 
 std::string KeyNames(const std::vector<KeyTarget>& targets) {

@@ -80,7 +80,8 @@ std::string Meant(const CLI::App& root, int argc, char** argv) {
 // TypableJson does the same for the sentences of ours in JSON: its other fields are names, paths
 // and what others wrote.
 void TypableJson(Json& json, const std::string& config, const std::vector<std::string>& words) {
-  constexpr std::array kSentences = {"text", "hint", "message", "failure", "detail", "next_login"};
+  constexpr std::array kSentences = {"text",   "hint",        "message",   "failure",
+                                     "detail", "broker_text", "next_login"};
   if (json.is_array()) {
     for (Json& each : json) TypableJson(each, config, words);
   } else if (json.is_object()) {

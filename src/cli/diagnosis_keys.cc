@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "cli/backup_record.h"
+#include "cli/backup_standing.h"
 #include "cli/diagnosis.h"
 #include "cli/key_choice.h"
 #include "cli/layout.h"
@@ -76,20 +77,6 @@ void ExamineCertificate(const std::string& subject, const std::string& which,
   }
 }
 
-// BackupOf is the file on record of a lost key; empty: there is none. An empty id is any
-// generation.
-std::string BackupOf(const std::vector<BackupRecord>& records, const std::string& name,
-                     std::optional<cryptoki::KeyType> type, const std::string& id) {
-  const BackupRecord* best = nullptr;
-  for (const BackupRecord& record : records) {
-    const bool fits = record.name == name && (id.empty() || record.id == id) &&
-                      (!type || record.type == cryptoki::KeyTypeName(*type));
-    if (!fits || record.file.empty()) continue;
-    if (best == nullptr || record.verified > best->verified) best = &record;
-  }
-  return best == nullptr ? std::string() : best->file;
-}
-
 void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys& current,
                      const std::vector<BackupRecord>& records, const std::string& unknown,
                      Diagnosis& diagnosis) {
@@ -106,7 +93,7 @@ void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys
           });
       if (known) continue;
       const std::string bound = "it is bound to " + binding.key;
-      const std::string backup = BackupOf(records, binding.key, binding.type, "");
+      const std::string backup = BackupFileOf(records, binding.key, binding.type, "");
       if (!backup.empty() && unknown.empty()) {
         diagnosis.Wrong("listener " + name, bound +
                                                 ", which is on no token: `keybroker backup "
@@ -145,7 +132,7 @@ void ExamineKeys(const config::Settings& settings, const Json& broker_status, in
         diagnosis.Warn(subject,
                        "whether the current key " + id + " is there is not known: " + unknown);
       } else {
-        const std::string backup = BackupOf(records, name, type, id);
+        const std::string backup = BackupFileOf(records, name, type, id);
         diagnosis.Wrong(
             subject,
             "the current key " + id + " is on no token that the broker sees: " +

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "cli/backup_standing.h"
 #include "cli/commands.h"
 #include "cli/key_choice.h"
 #include "cli/listener_file.h"
@@ -47,13 +48,36 @@ std::optional<policy::KeyFacts> KnownKey(const policy::CurrentKeys& current,
   return best;
 }
 
+// WayBackTo is what brings the key back, one that the mechanism goes with before another.
+std::string WayBackTo(const config::Settings& settings, const WhyOptions& options) {
+  const auto* mechanism = cryptoki::FindSignMechanism(options.mechanism);
+  const std::string way =
+      mechanism == nullptr ? "" : WayBack(settings, options.key, mechanism->key_type);
+  return way.empty() ? WayBack(settings, options.key, std::nullopt) : way;
+}
+
+// NameBackup puts the backup on record in the place of the broker's advice to make a key: it cannot
+// read the operator's records.
+void NameBackup(const config::Settings& settings, const WhyOptions& options, Json& json) {
+  if (GetText(json, "decision") != policy::ReasonName(policy::Reason::kKeyNotBound)) return;
+  if (GetBool(json, "key_on_token") || !GetText(json, "keys_unknown").empty()) return;
+  const std::string advice = "`keybroker key generate " + options.key + "` makes one";
+  const std::string way = WayBackTo(settings, options);
+  std::string text = GetText(json, "text");
+  const size_t at = text.find(advice);  // policy::ExplainNoKey's
+  if (way.empty() || at == std::string::npos) return;
+  json["text"] = text.replace(at, advice.size(), way);
+}
+
 // NoKeyInFiles: a token may hold what the files do not know.
-std::string NoKeyInFiles(const policy::Listener& listener, const std::string& key) {
+std::string NoKeyInFiles(const policy::Listener& listener, const std::string& key,
+                         const std::string& way_back) {
   const bool bound = IsBoundTo(listener, key, cryptoki::KeyType::kRsa) ||
                      IsBoundTo(listener, key, cryptoki::KeyType::kEc);
   return "keybroker's files name no key \"" + key +
          "\", and what the tokens hold is not known while no broker runs: `keybroker key list` "
          "shows it" +
+         (way_back.empty() ? "" : "; a backup of it is on record: " + way_back) +
          (bound ? ""
                 : "; nor is listener \"" + listener.name +
                       "\" bound to it: keybroker listener bind " + listener.name + " " +
@@ -89,7 +113,7 @@ Result<Answer> FromFiles(const config::Settings& settings, const WhyOptions& opt
   const auto reason = policy::DecideMechanism(listener, facts ? &*facts : nullptr, type);
   const bool no_key = !facts && reason == policy::Reason::kKeyNotBound;
   Answer answer =
-      MakeAnswer(no_key ? NoKeyInFiles(listener, options.key)
+      MakeAnswer(no_key ? NoKeyInFiles(listener, options.key, WayBackTo(settings, options))
                         : Named(policy::Explain(reason, listener, options.key, type), options),
                  {{"listener", options.listener},
                   {"key", options.key},
@@ -124,6 +148,7 @@ Result<Answer> Why(const Invocation& invocation, const WhyOptions& options) {
   Json json = Json::parse(*text, nullptr, false);
   if (!json.is_object()) return Fail(Malformed("the broker's answer does not parse"));
   json["from"] = "broker";
+  NameBackup(settings, options, json);
   json["text"] = Named(GetText(json, "text"), options);
   Answer answer = MakeAnswer(GetText(json, "text"), json);
   NoteUnknown(options, answer);

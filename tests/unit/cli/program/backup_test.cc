@@ -311,6 +311,10 @@ TEST_F(BackupCommand, GrantsNothingThatTheHostDoesNot) {
   Text({"key", "delete", kName, "--type", "ec", "--yes"});
   Text({"key", "delete", kName, "--type", "rsa", "--yes", "--force"});
   EXPECT_THAT(Run({"doctor"}).out, HasSubstr("keybroker backup restore " + file));
+  EXPECT_THAT(Run({"why", "https", kName, "CKM_ECDSA"}).out,
+              HasSubstr("keybroker backup restore " + file));
+  EXPECT_THAT(Fails({"listener", "check", "https", "--connect", "127.0.0.1:1"}),
+              AllOf(HasSubstr("keybroker backup restore " + file), Not(HasSubstr("key generate"))));
   Json restored = Answer(With({"backup", "restore", file}));
   EXPECT_EQ(restored["bindings"][0]["in_force"], true);
   Text({"listener", "unbind", "https", kName});

@@ -173,6 +173,16 @@ TEST_F(ListenerCommand, ChangesReachARunningBroker) {
                                 HasSubstr("key generate other.example.test"),
                                 HasSubstr("binding of listener \"smtp\" waits for it"),
                                 Not(HasSubstr("listener bind"))));
+  // Where a backup of it is on record, that is the way.
+  std::filesystem::create_directories(File("state/operator/backups"));
+  Write("state/operator/backups/0a.json",
+        R"({"id":"0a","name":"other.example.test","type":"ec","file":"/safe/o.p12","verified":9})");
+  EXPECT_THAT(Run({"why", "smtp", "other.example.test", "CKM_ECDSA"}).out,
+              AllOf(HasSubstr("there is no key \"other.example.test\""),
+                    HasSubstr("`keybroker backup restore /safe/o.p12` puts it back"),
+                    HasSubstr("binding of listener \"smtp\" waits for it"),
+                    Not(HasSubstr("key generate"))));
+  std::filesystem::remove(File("state/operator/backups/0a.json"));
   Text({"listener", "unbind", "smtp", "other.example.test"});
   const auto doctor = Run({"doctor", "--module", KB_BUILD_DIR "/bin/keybroker", "--engine",
                            KB_BUILD_DIR "/bin/keybroker"});
