@@ -1,7 +1,10 @@
 #include "unit/cli/program/backup_host.h"
 
+#include <algorithm>
 #include <chrono>
+#include <sstream>
 #include <thread>
+#include <utility>
 
 namespace keybroker::cli::test {
 
@@ -69,6 +72,32 @@ void SafeHost::ExpectNoDrillFolderStays() {
     }
     EXPECT_FALSE(std::filesystem::exists(folder)) << folder;
   }
+}
+
+bool SafeHost::IsInRecoveryTable(const std::string& text) {
+  std::istringstream page(
+      keybroker::test::ReadAll(std::string(KB_SOURCE_DIR) + "/docs/recovery.md"));
+  const std::string gap = "…";
+  bool in_table = false;
+  for (std::string line; std::getline(page, line);) {
+    if (!line.starts_with("| ")) {
+      in_table = in_table && line.starts_with("|");
+      continue;
+    }
+    if (!std::exchange(in_table, in_table || line.starts_with("| it says |"))) continue;
+    const std::string cell = line.substr(2, line.find(" |", 2) - 2);
+    size_t found = 0;
+    size_t from = 0;
+    for (size_t at = 0; at <= cell.size() && found != std::string::npos;) {
+      const size_t end = std::min(cell.find(gap, at), cell.size());
+      const std::string piece = cell.substr(at, end - at);
+      found = text.find(piece, from);
+      from = found + piece.size();
+      at = end + gap.size();
+    }
+    if (found != std::string::npos) return true;
+  }
+  return false;
 }
 
 std::string SafeHost::Spki(const std::string& name, const std::string& type) const {

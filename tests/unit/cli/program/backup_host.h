@@ -22,6 +22,10 @@ class SafeHost : public Host {
   static std::vector<std::filesystem::path> DrillFolders();
   static void ExpectNoDrillFolderStays();
 
+  // IsInRecoveryTable tells whether docs/recovery.md has a row "it says | what to do" for text: all
+  // that the first cell quotes of it ("…" stands for what differs) is in it, in that order.
+  static bool IsInRecoveryTable(const std::string& text);
+
   // Spki is the DER public key that key show gives, in hex.
   std::string Spki(const std::string& name, const std::string& type) const;
 };

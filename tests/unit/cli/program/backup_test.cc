@@ -154,6 +154,25 @@ std::string DerOfTheFloor() {
   return std::string("\x02") + static_cast<char>(number.size()) + number;
 }
 
+TEST_F(BackupCommand, SaysWhatTheRecoveryPageQuotes) {
+  const std::string file = Export("ec");
+  const std::string bytes = keybroker::test::ReadAll(file);
+  const auto said = [&](const std::string& content, const std::string& password = "password") {
+    Write("it.p12", content);
+    return Run(With({"backup", "verify", File("it.p12")}, password)).err;
+  };
+  std::string newer = bytes;
+  newer.replace(newer.find("\"version\":1"), 11, "\"version\":2");
+  OpenSsl({"pkcs12", "-export", "-inkey", File("ca.key"), "-in", File("ca.pem"), "-passout",
+           "pass:x", "-out", File("other.p12")});
+  const std::vector<std::string> all = {said(bytes, "wrong"), said(bytes.substr(0, 500)),
+                                        said(bytes + "x"), said(newer), said(Read("other.p12"))};
+  for (const std::string& each : all) EXPECT_TRUE(IsInRecoveryTable(each)) << each;
+  std::filesystem::remove(File("state/operator/backups/" + Id(kName, "ec") + ".json"));
+  EXPECT_TRUE(IsInRecoveryTable(said(bytes, "wrong")));
+  EXPECT_FALSE(IsInRecoveryTable("keybroker: something else"));
+}
+
 TEST_F(BackupCommand, ExitsDifferentlyForWhatIsWrongWithAFile) {
   const std::string file = Export("ec");
   const std::string bytes = keybroker::test::ReadAll(file);
