@@ -28,7 +28,8 @@
 # Much of this is called again and again while something is awaited, and a process costs more than what it
 # would look at: hence the shell's own words wherever they do.
 
-listener_enter=$(dirname -- "${BASH_SOURCE[0]}")/listener_enter.py
+listener_enter=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)/listener_enter.py
+readonly listener_enter
 
 # How long a server may take to answer or to end. It is a limit, not a wait.
 LISTENER_DEADLINE_S=${LISTENER_DEADLINE_S:-180}
