@@ -240,7 +240,7 @@ Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std:
   }
   if (jobs.empty()) answer.text = "no key of the token is exportable, so there was nothing to do\n";
   if (answer.json["backups"].empty()) return answer;
-  answer.text += "from the token \"" + token + "\"\n";
+  answer.text.insert(0, "from the token \"" + token + "\"\n");
   answer.text += way.format == backup::FileFormat::kCms
                      ? "next: copy it off this host, then keybroker drill FILE --recovery-key KEY, "
                        "on a host of its own; until then it does not open the way to key seal"
