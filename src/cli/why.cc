@@ -61,7 +61,7 @@ std::string WayBackTo(const config::Settings& settings, const WhyOptions& option
 void NameBackup(const config::Settings& settings, const WhyOptions& options, Json& json) {
   if (GetText(json, "decision") != policy::ReasonName(policy::Reason::kKeyNotBound)) return;
   if (GetBool(json, "key_on_token") || !GetText(json, "keys_unknown").empty()) return;
-  const std::string advice = "`keybroker key generate " + options.key + "` makes one";
+  const std::string advice = policy::HowToMake(options.key);
   const std::string way = WayBackTo(settings, options);
   std::string text = GetText(json, "text");
   const size_t at = text.find(advice);  // policy::ExplainNoKey's

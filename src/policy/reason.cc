@@ -91,13 +91,16 @@ std::string OfTheOtherType(const Listener& listener, std::string_view key_name,
 
 }  // namespace
 
+std::string HowToMake(std::string_view key_name) {
+  return "`keybroker key generate " + ShellQuote(key_name) + "` makes one";
+}
+
 std::string ExplainNoKey(const Listener& listener, std::string_view key_name) {
   const std::string key(key_name);
   const bool bound = std::any_of(listener.bindings.begin(), listener.bindings.end(),
                                  [&](const Binding& binding) { return binding.key == key; });
-  return "there is no key \"" + key +
-         "\": `keybroker key list` shows those there are, `keybroker key " + "generate " +
-         ShellQuote(key) + "` makes one" +
+  return "there is no key \"" + key + "\": `keybroker key list` shows those there are, " +
+         HowToMake(key) +
          (bound ? "; the binding of listener \"" + listener.name + "\" waits for it"
                 : "; then let the listener use it: keybroker listener bind " + listener.name + " " +
                       ShellQuote(key));

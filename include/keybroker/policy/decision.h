@@ -75,6 +75,10 @@ Reason CheckShape(const KeyFacts& key, const SignFacts& request);
 // DecideMechanism. No allocation.
 Reason DecideRequest(const Listener& listener, const KeyFacts* key, const SignFacts& request);
 
+// HowToMake is the advice for a key that is nowhere, a part of ExplainNoKey: a reader who knows a
+// better way puts that in its place.
+std::string HowToMake(std::string_view key_name);
+
 // ExplainNoKey is the sentence for a name that no token has a key of, bound or not.
 std::string ExplainNoKey(const Listener& listener, std::string_view key_name);
 
