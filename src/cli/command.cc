@@ -78,7 +78,7 @@ std::string Meant(const CLI::App& root, int argc, char** argv) {
 }
 
 // TypableJson does the same for the sentences of ours in JSON: its other fields are names, paths
-// and what others wrote.
+// and what others wrote, and a text that ends a line is that of a file.
 void TypableJson(Json& json, const std::string& config, const std::vector<std::string>& words) {
   constexpr std::array kSentences = {"text",   "hint",        "message",   "failure",
                                      "detail", "broker_text", "next_login"};
@@ -88,7 +88,7 @@ void TypableJson(Json& json, const std::string& config, const std::vector<std::s
     for (auto& [field, value] : json.items()) {
       const bool sentence =
           std::find(kSentences.begin(), kSentences.end(), field) != kSentences.end();
-      if (sentence && value.is_string()) {
+      if (sentence && value.is_string() && !value.get_ref<const std::string&>().ends_with('\n')) {
         value = WithConfig(value.get<std::string>(), config, words);
       } else {
         TypableJson(value, config, words);

@@ -69,7 +69,7 @@ Result<Reference> ParseReferenceFile(std::string_view text) {
                                ? std::nullopt
                                : ParseReferenceUri(std::string_view(der).substr(at));
     if (!reference || FormatReferenceDer(der.substr(at)) != der) {
-      return Fail(Malformed("the PRIVATE KEY block is not a keybroker reference"));
+      return Fail(Malformed("the PRIVATE KEY block is no reference of keybroker's"));
     }
     return *reference;
   }

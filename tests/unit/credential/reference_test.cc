@@ -86,7 +86,7 @@ TEST(ReferenceFile, OfAnOrdinaryKeyIsNoReference) {
   const long size = BIO_get_mem_data(out.get(), &pem);
   const auto reference = ParseReferenceFile({pem, static_cast<size_t>(size)});
   ASSERT_FALSE(reference.has_value());
-  EXPECT_THAT(reference.error().detail, HasSubstr("not a keybroker reference"));
+  EXPECT_THAT(reference.error().detail, HasSubstr("no reference of keybroker's"));
 }
 
 TEST(ReferenceFile, WithAnyByteChangedIsNotTheSameReference) {
