@@ -7,6 +7,7 @@
 #include "cli/backup_commands.h"
 #include "cli/backup_record.h"
 #include "cli/backup_standing.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/certificate.h"
 
 namespace keybroker::cli {
@@ -68,7 +69,7 @@ struct Checked {
 
 void Check(const config::Settings& settings, const BackupRecord& record, int64_t now,
            Checked* checked) {
-  const std::string which = record.name + " --type " + record.type;
+  const std::string which = ShellQuote(record.name) + " --type " + record.type;
   if (HasFile(record)) {
     const auto standing = StandingOf(settings, record, which, now);
     checked->files.Add(standing);

@@ -58,6 +58,8 @@ Result<std::vector<Unbacked>> UnbackedKeys(const config::Settings& settings,
   return keys;
 }
 
+std::string Unbacked::Which() const { return ShellQuote(name) + " --type " + type; }
+
 std::string UnbackedText(const Unbacked& key) {
   const std::string which = key.Which();
   return "NO BACKUP is on record, and keybroker did not make it exportable. "

@@ -28,7 +28,8 @@ struct Unbacked {
   std::string type;
   std::string id;
 
-  std::string Which() const { return name + " --type " + type; }
+  // Which names it on a command line.
+  std::string Which() const;
 };
 
 // UnbackedKeys are those of this host's current keys. A key of a token that keybroker was never

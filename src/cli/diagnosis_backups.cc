@@ -3,6 +3,7 @@
 #include "cli/backup_standing.h"
 #include "cli/diagnosis.h"
 #include "cli/key_choice.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -60,7 +61,7 @@ void ExamineBackups(const config::Settings& settings, int64_t now, Diagnosis& di
   if (!current) return;  // ExamineKeys says so
   for (const auto& [entry, id] : current->ids) {
     const std::string which =
-        entry.first + " --type " + std::string(cryptoki::KeyTypeName(entry.second));
+        ShellQuote(entry.first) + " --type " + std::string(cryptoki::KeyTypeName(entry.second));
     const auto record = LoadBackupRecord(settings, id);
     if (record && record->id.empty()) {
       const Unbacked key{entry.first, std::string(cryptoki::KeyTypeName(entry.second)), id};

@@ -22,6 +22,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <sstream>
 #include <string>
 
@@ -95,7 +96,7 @@ std::string TakeAction(const std::string& function) {
   return action;
 }
 
-// Fault logs the call and does what the plan says; CKR_OK: go on to the real function.
+// Lie writes what the test has prepared to whatever this process has open, as an answer of its own.
 [[noreturn]] void Lie() {
   const char* path = ::getenv("KB_FAULTY_LIE");
   const int from = path == nullptr ? -1 : ::open(path, O_RDONLY | O_CLOEXEC);
@@ -106,11 +107,12 @@ std::string TakeAction(const std::string& function) {
   ::_exit(0);
 }
 
+// Fault logs the call and does what the plan says; CKR_OK: go on to the real function.
 CK_RV Fault(const char* function) {
-  static bool gone = false;
+  static std::atomic<bool> gone = false;
   LogCall(function);
   const std::string action = TakeAction(function);
-  gone = gone || action == "gone";
+  if (action == "gone") gone = true;
   if (gone) return CKR_DEVICE_REMOVED;
   if (action.empty()) return CKR_OK;
   if (action == "lie") Lie();

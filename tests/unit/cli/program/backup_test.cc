@@ -86,6 +86,7 @@ TEST_F(BackupCommand, PrintsCommandsThatAShellTakes) {
   EXPECT_EQ(verified.status, 0) << verify << verified.err;
   EXPECT_THAT(Text({"key", "generate", "*.example.org"}),
               HasSubstr("keybroker request create '*.example.org'"));
+  EXPECT_THAT(Run({"backup", "check"}).out, HasSubstr("--external '*.example.org' --type"));
 }
 
 TEST_F(BackupCommand, LeavesOutACertificateOfAnotherKeyAndSaysWhichItIs) {
