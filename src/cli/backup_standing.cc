@@ -48,7 +48,9 @@ Result<std::vector<Unbacked>> UnbackedKeys(const config::Settings& settings,
                                            const std::vector<BackupRecord>& records) {
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   std::vector<Unbacked> keys;
-  for (const auto& [entry, id] : current.ids) {
+  for (const auto& [entry, current_id] : current.ids) {
+    const std::string& id =
+        current_id;  // clang 14 lets no lambda have what a structured binding names
     const bool on_record = std::any_of(records.begin(), records.end(),
                                        [&](const BackupRecord& each) { return each.id == id; });
     if (!on_record) {
