@@ -225,8 +225,9 @@ TEST_F(CmsHost, IsLeftOutOfADrillOfAFolderWithoutTheRecoveryKey) {
   EXPECT_EQ(drill["results"][0]["held"], false);
   EXPECT_EQ(drill["results"][1]["held"], true);
   EXPECT_EQ(drill["results"][1]["good"], true);
-  const auto check = Run({"--json", "backup", "check"});
-  for (const auto& each : Json::parse(check.out)["backups"]) {
+  const Json check = Json::parse(Run({"--json", "backup", "check"}).out);
+  ASSERT_GE(check["backups"].size(), 2U);
+  for (const Json& each : check["backups"]) {
     EXPECT_EQ(each["state"], each["file"] == cms ? "drill-due" : "good");
   }
   EXPECT_THAT(Misused({"drill", cms}), HasSubstr("--recovery-key"));
