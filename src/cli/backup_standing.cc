@@ -49,8 +49,7 @@ Result<std::vector<Unbacked>> UnbackedKeys(const config::Settings& settings,
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   std::vector<Unbacked> keys;
   for (const auto& [entry, current_id] : current.ids) {
-    const std::string& id =
-        current_id;  // clang 14 lets no lambda have what a structured binding names
+    const std::string& id = current_id;  // clang 14: no lambda has a structured binding
     const bool on_record = std::any_of(records.begin(), records.end(),
                                        [&](const BackupRecord& each) { return each.id == id; });
     if (!on_record) {

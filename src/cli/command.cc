@@ -77,8 +77,8 @@ std::string Meant(const CLI::App& root, int argc, char** argv) {
   return {};
 }
 
-// TypableJson does the same for the sentences of ours in JSON: its other fields are names, paths
-// and what others wrote, and a text that ends a line is that of a file.
+// TypableJson puts --config into the commands in the sentences of ours: an answer's other fields
+// are names, paths and what others wrote, and a text that ends a line is that of a file.
 void TypableJson(Json& json, const std::string& config, const std::vector<std::string>& words) {
   constexpr std::array kSentences = {"text",   "hint",        "message",   "failure",
                                      "detail", "broker_text", "next_login"};

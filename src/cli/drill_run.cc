@@ -118,6 +118,7 @@ Status Check(const std::vector<Trial>& trials, Json& json) {
   }
   for (size_t i = 0; i < trials.size(); ++i) {
     Json& result = (*results)[i];
+    if (result.is_object()) result.erase("interrupted");  // that is the command's to say
     if (!GetText(result, "failure").empty()) continue;
     if (IsAnswer(trials[i].key(), trials[i].challenge, GetText(result, "signature"))) continue;
     result = Json{{"failure", NoAnswer("the key of the backup").detail}};

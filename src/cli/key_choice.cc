@@ -132,7 +132,7 @@ Result<const token::KeyPair*> PickKey(const token::KeyList& keys,
                          KeysNamed(keys, wish.name) +
                          "): name one with --id, or choose with `keybroker key "
                          "current " +
-                         wish.name + " --id ID`"));
+                         ShellQuote(wish.name) + " --id ID`"));
   }
   return Fail(Malformed(wish.name + " has an RSA and an EC key: say which with --type"));
 }

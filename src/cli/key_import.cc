@@ -14,7 +14,6 @@
 #include "cli/token_access.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/hex.h"
-#include "keybroker/base/printable.h"
 #include "keybroker/base/secret_file.h"
 #include "keybroker/base/shell_quote.h"
 #include "keybroker/policy/listener.h"
@@ -75,7 +74,7 @@ Answer Refused(const Source& source, KeyFileError error) {
     error.detail +=
         ". It is a signed CMS file: a backup that keybroker made is put back with "
         "`keybroker backup restore " +
-        EscapeUnprintable(source.path) + " --recovery-key KEY`";
+        ShellQuote(source.path) + " --recovery-key KEY`";
   }
   Answer answer;
   answer.good = false;

@@ -138,8 +138,7 @@ Result<Json> Rehearse(const config::Settings& settings, const RehearsalParts& pa
     return Json{{"failure",
                  "the backup has no certificate, so that no TLS handshake can prove its key: drill "
                  "it at level 2. A backup at birth never has one; of an exportable key, one that "
-                 "is exported "
-                 "once a certificate is installed has it"}};
+                 "is exported once a certificate is installed has it"}};
   }
   const auto begun = Clock::now();
   KB_ASSIGN(Json json,
