@@ -67,6 +67,9 @@ void Load::RunClient(const Target& target, const PublicKey& key, unsigned index)
     ++count.tried;
     if (!status) {
       ++count.failed;
+      std::snprintf(count.last_failure, sizeof count.last_failure, "%s",
+                    status.error().detail.c_str());
+      count.last_failure_took_ns = MonotonicNs() - begin;
       count.last_failure_ns = begin;
     } else if (!key.Verifies(digest, client->signature())) {
       ++count.wrong;
@@ -112,10 +115,18 @@ uint64_t Load::Wrong() const {
   return sum;
 }
 
-unsigned Load::FailedSince(uint64_t moment_ns) const {
-  return static_cast<unsigned>(
-      std::count_if(counts_, counts_ + clients_,
-                    [&](const ClientCount& count) { return count.last_failure_ns > moment_ns; }));
+std::vector<std::string> Load::FailedSince(uint64_t moment_ns) const {
+  std::vector<std::string> lines;
+  for (unsigned i = 0; i < clients_; ++i) {
+    const ClientCount& count = counts_[i];
+    const uint64_t began = count.last_failure_ns;
+    if (began <= moment_ns) continue;
+    lines.push_back("client " + std::to_string(i) + ", " +
+                    std::to_string((began - moment_ns) / 1000) + " us after, took " +
+                    std::to_string(count.last_failure_took_ns / 1000) +
+                    " us: " + count.last_failure);
+  }
+  return lines;
 }
 
 }  // namespace keybroker::test

@@ -19,6 +19,8 @@ struct ClientCount {
   std::atomic<uint64_t> failed{0};
   std::atomic<uint64_t> wrong{0};            // signatures that do not verify
   std::atomic<uint64_t> last_failure_ns{0};  // when the last failed call began
+  std::atomic<uint64_t> last_failure_took_ns{0};
+  char last_failure[160] = {};  // what it said; the client writes it before last_failure_ns
 };
 
 // MonotonicNs is CLOCK_MONOTONIC.
@@ -40,8 +42,9 @@ class Load {
   uint64_t Failed() const;
   uint64_t Wrong() const;
 
-  // FailedSince tells in how many clients a call that began after the moment failed.
-  unsigned FailedSince(uint64_t moment_ns) const;
+  // FailedSince has a line for each client in which a call that began after the moment failed: when
+  // the last of them began, how long it took, and what it said.
+  std::vector<std::string> FailedSince(uint64_t moment_ns) const;
 
  private:
   [[noreturn]] void RunClient(const Target& target, const PublicKey& key, unsigned index);
