@@ -156,12 +156,16 @@ Result<std::vector<BoundEndpoint>> Binder::Rebind(size_t read_by_broker) {
   if (DigestOf(wanted) != read_by_broker) {
     return Fail(Conflict("a listener's file was changed while the files were read; reload again"));
   }
-  return endpoints_.Reconcile(wanted);
+  return endpoints_.Reconcile(wanted, ipc::Listens::kNow);
+}
+
+Result<std::vector<BoundEndpoint>> Binder::BindFirst(const Configuration& configuration) {
+  return endpoints_.Reconcile(WantedEndpoints(configuration, activated_), ipc::Listens::kLater);
 }
 
 Result<std::vector<BoundEndpoint>> Binder::Bind(const Configuration& configuration) {
   const std::vector<Endpoint> wanted = WantedEndpoints(configuration, activated_);
-  if (!process_) return endpoints_.Reconcile(wanted);
+  if (!process_) return endpoints_.Reconcile(wanted, ipc::Listens::kNow);
   const Digest digest = DigestOf(wanted);
   if (::send(process_.get(), &digest, sizeof digest, MSG_NOSIGNAL) != sizeof digest) {
     return Fail(

@@ -35,6 +35,9 @@ class Binder {
   // are threads.
   Status Separate();
 
+  // BindFirst makes configuration's sockets; they do not listen yet.
+  Result<std::vector<BoundEndpoint>> BindFirst(const Configuration& configuration);
+
   // Bind makes the sockets of configuration that are not there yet and removes the names of those
   // that are no longer wanted. On failure, such as a file that was changed since configuration was
   // read, nothing has changed. Not thread-safe.

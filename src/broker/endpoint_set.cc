@@ -17,7 +17,8 @@ bool HasPath(const std::vector<Endpoint>& endpoints, const Endpoint& endpoint) {
 
 }  // namespace
 
-Result<std::vector<BoundEndpoint>> EndpointSet::Reconcile(const std::vector<Endpoint>& wanted) {
+Result<std::vector<BoundEndpoint>> EndpointSet::Reconcile(const std::vector<Endpoint>& wanted,
+                                                          ipc::Listens listens) {
   std::vector<ipc::PreparedSocket> prepared;
   std::vector<BoundEndpoint> fresh;
   for (const Endpoint& endpoint : wanted) {
@@ -25,7 +26,7 @@ Result<std::vector<BoundEndpoint>> EndpointSet::Reconcile(const std::vector<Endp
     // Ours already, with another owner or mode: the new one takes its name.
     const auto replace =
         HasPath(bound_, endpoint) ? ipc::Replace::kOurOwn : ipc::Replace::kOnlyStale;
-    auto socket = PrepareEndpoint(endpoint, replace);
+    auto socket = PrepareEndpoint(endpoint, replace, listens);
     if (!socket) {
       for (const ipc::PreparedSocket& undo : prepared) ::unlink(undo.beside.c_str());
       return Fail(std::move(socket).error());

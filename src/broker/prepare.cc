@@ -54,12 +54,13 @@ Result<Prepared> Prepare(config::Settings settings, std::vector<ipc::ActivatedSo
     endpoint.listener = socket.name;
     given.push_back({std::move(endpoint), std::move(socket.fd)});
   }
-  prepared.binder = std::make_unique<Binder>(settings, prepared.broker, std::move(names));
-  KB_ASSIGN(prepared.sockets, prepared.binder->Bind(prepared.configuration));
-  for (BoundEndpoint& socket : given) prepared.sockets.push_back(std::move(socket));
+  // First what listens already: a second broker ends here, before it takes the listeners' names.
   if (!prepared.admin) {
     KB_ASSIGN(prepared.admin, BindAdmin(settings, prepared.broker));
   }
+  prepared.binder = std::make_unique<Binder>(settings, prepared.broker, std::move(names));
+  KB_ASSIGN(prepared.sockets, prepared.binder->BindFirst(prepared.configuration));
+  for (BoundEndpoint& socket : given) prepared.sockets.push_back(std::move(socket));
   if (::geteuid() == 0 && prepared.broker.uid != 0) KB_TRY(prepared.binder->Separate());
   prepared.settings = std::move(settings);
   return prepared;

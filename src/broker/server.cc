@@ -10,6 +10,7 @@
 #include "broker/places.h"
 #include "broker/status.h"
 #include "keybroker/base/log.h"
+#include "keybroker/ipc/listening_socket.h"
 
 namespace keybroker::broker {
 
@@ -37,13 +38,15 @@ keybroker::Status Server::Open() {
     std::vector<std::shared_ptr<ListenerState>> gone;
     Replace(configuration_, removed, gone);
   }
-  // A listener that starts together with us should find its keys; clients wait in the backlog.
+  // A listener that starts together with us should find its keys. Until then its module is refused
+  // and tries again: in a backlog it would wait for an answer, once for each call.
   constexpr uint64_t kLongestWaitMs = 2000;
   const auto budget = static_cast<uint64_t>(settings_.unavailable_budget.count());
   const uint64_t until = MonotonicMs() + std::min(budget, kLongestWaitMs);
   for (const auto& watch : watches_) watch->AwaitRefresh(1, until);
   Publish();
   KB_TRY(HaveWorkersFor(configuration_.tokens.size()));
+  for (const BoundEndpoint& socket : first_sockets_) KB_TRY(ipc::Listen(socket.fd.get()));
   AddSockets(std::move(first_sockets_));
   KB_ASSIGN(admin_, AdminServer::Start(std::move(admin_socket_), settings_,
                                        [this](const auto& request) { return Answer(request); }));

@@ -57,10 +57,7 @@ Status Dress(int fd, const fs::path& beside, const SocketFile& file) {
   if (::chmod(beside.c_str(), file.mode) != 0) {
     return Fail(SystemError("cannot set the mode of " + file.path.string(), errno));
   }
-  if (::listen(fd, file.backlog) != 0) {
-    return Fail(SystemError("cannot listen at " + file.path.string(), errno));
-  }
-  return {};
+  return file.listens == Listens::kNow ? Listen(fd, file.backlog) : Status{};
 }
 
 }  // namespace
@@ -87,6 +84,11 @@ Result<PreparedSocket> PrepareSocket(const SocketFile& file, Replace replace) {
     return Fail(std::move(status).error());
   }
   return made;
+}
+
+Status Listen(int fd, int backlog) {
+  if (::listen(fd, backlog) != 0) return Fail(SystemError("cannot listen at a socket", errno));
+  return {};
 }
 
 Status PublishSocket(const PreparedSocket& socket) {

@@ -9,6 +9,13 @@
 
 namespace keybroker::ipc {
 
+// kBacklog is what listen(2) is asked for; the kernel cuts it down to net.core.somaxconn.
+inline constexpr int kBacklog = 4096;
+
+// Listens is from when on a socket takes connections. kLater: from Listen on; until then who
+// connects is refused, as where nobody listens, instead of waiting for an answer.
+enum class Listens { kNow, kLater };
+
 // SocketFile is where a listening socket appears and who may connect to it. -1 leaves the owner or
 // group that the kernel gives it: the process's, or in a setgid directory the directory's group.
 struct SocketFile {
@@ -16,10 +23,11 @@ struct SocketFile {
   uid_t owner = static_cast<uid_t>(-1);
   gid_t group = static_cast<gid_t>(-1);
   mode_t mode = 0660;
-  int backlog = 4096;  // the kernel cuts this down to net.core.somaxconn
+  int backlog = kBacklog;
+  Listens listens = Listens::kNow;
 };
 
-// PreparedSocket listens already, but under a name that nobody knows yet.
+// PreparedSocket is ready, but under a name that nobody knows yet.
 struct PreparedSocket {
   UniqueFd fd;
   std::filesystem::path beside;
@@ -31,7 +39,8 @@ struct PreparedSocket {
 enum class Replace { kOnlyStale, kOurOwn };
 
 // PrepareSocket makes file's socket beside its place, in a directory that the caller has made safe
-// (directory.h): SOCK_SEQPACKET, non-blocking, owner and mode set, listening, with SO_PASSCRED.
+// (directory.h): SOCK_SEQPACKET, non-blocking, owner and mode set, listening if so wished, with
+// SO_PASSCRED.
 // kOnlyStale: Conflict when a live process listens at the path, Denied when something that is not a
 // socket is there.
 Result<PreparedSocket> PrepareSocket(const SocketFile& file, Replace replace);
@@ -42,6 +51,9 @@ Status PublishSocket(const PreparedSocket& socket);
 
 // BindSocket does both.
 Result<UniqueFd> BindSocket(const SocketFile& file, Replace replace);
+
+// Listen makes a bound socket listen, one that listens already too.
+Status Listen(int fd, int backlog = kBacklog);
 
 // PrepareListening sets close-on-exec, O_NONBLOCK and SO_PASSCRED on a socket. Malformed when it is
 // not an AF_UNIX SOCK_SEQPACKET socket.

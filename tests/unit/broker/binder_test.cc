@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keybroker/ipc/connect.h"
+#include "keybroker/ipc/listening_socket.h"
 #include "support/broker_fixture.h"
 
 namespace keybroker {
@@ -55,6 +57,20 @@ TEST_F(Binding, IsNotDoneOfWhatTheBrokerReadOtherwise) {
   ASSERT_TRUE(bound) << bound.error().detail;
   EXPECT_EQ(bound->size(), 1U) << "and the next reload makes the new one";
   EXPECT_EQ(ModeOfSocket(), 0660U);
+}
+
+TEST_F(Binding, FirstMakesSocketsThatDoNotListenYet) {
+  broker::Binder binder(settings_, user_, {});
+  const auto bound = binder.BindFirst(Read());
+  ASSERT_TRUE(bound) << bound.error().detail;
+  ASSERT_EQ(bound->size(), 1U);
+  EXPECT_EQ(ModeOfSocket(), 0600U);
+  const auto refused =
+      ipc::Connect(Socket("https"), std::chrono::seconds(60), ipc::FullBacklog::kFail);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().detail, "Connection refused");
+  ASSERT_TRUE(ipc::Listen(bound->front().fd.get()));
+  EXPECT_TRUE(ipc::Connect(Socket("https"), std::chrono::seconds(60), ipc::FullBacklog::kFail));
 }
 
 }  // namespace

@@ -107,6 +107,23 @@ TEST(BindSocket, ReplacesItsOwnWithoutAMomentWithoutOne) {
   EXPECT_FALSE(UniqueFd(::accept4(first->get(), nullptr, nullptr, SOCK_CLOEXEC)));
 }
 
+TEST(BindSocket, MakesOneThatRefusesUntilItListens) {
+  const test::TempDir temp;
+  const auto bound =
+      BindSocket({.path = temp / "socket", .listens = Listens::kLater}, Replace::kOnlyStale);
+  ASSERT_TRUE(bound) << bound.error().detail;
+  const auto connect = [&] {
+    return Connect(temp / "socket", std::chrono::seconds(60), FullBacklog::kFail);
+  };
+  const auto refused = connect();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().detail, "Connection refused");
+  ASSERT_TRUE(Listen(bound->get()));
+  EXPECT_TRUE(connect());
+  ASSERT_TRUE(Listen(bound->get())) << "once more changes nothing";
+  EXPECT_TRUE(connect());
+}
+
 TEST(BindSocket, LeavesNothingBehindWhereItFails) {
   const test::TempDir temp;
   std::filesystem::create_directory(temp / "directory");
