@@ -15,7 +15,7 @@ constexpr std::string_view kPlain =
 }  // namespace
 
 std::string ShellQuote(std::string_view word) {
-  const std::string shown = EscapeUnprintable(word);
+  std::string shown = EscapeUnprintable(word);
   const bool plain = !shown.empty() && std::all_of(shown.begin(), shown.end(), [](char c) {
     return kPlain.find(c) != std::string_view::npos;
   });

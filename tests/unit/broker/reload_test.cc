@@ -143,9 +143,9 @@ TEST_F(Reload, DropsNoRequestUnderLoad) {
   std::atomic<bool> stop{false};
   std::atomic<int> right{0};
   std::atomic<int> wrong{0};
-  std::vector<std::thread> load;
-  for (int i = 0; i < 4; ++i) {
-    load.emplace_back([&] {
+  std::vector<std::thread> load(4);
+  for (std::thread& client_thread : load) {
+    client_thread = std::thread([&] {
       BrokerClient client = ClientOf("https");
       while (!stop.load()) {
         const bool signed_it = client.Sign(a_, CKM_ECDSA, Digest32()).signature.size() == 64;
