@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "cli/backup_commands.h"
 #include "cli/backup_record.h"
 #include "cli/backup_standing.h"
+#include "cli/key_choice.h"
 #include "keybroker/base/shell_quote.h"
 #include "keybroker/credential/certificate.h"
 
@@ -67,6 +70,26 @@ struct Checked {
   bool good() const { return files.good == files.all && external.good == external.all; }
 };
 
+// CheckRetired shows the backup of a key that was deleted here: whether it is kept is nobody's
+// failure.
+void CheckRetired(const BackupRecord& record, Checked* checked) {
+  std::string text = "the key was deleted at " + credential::FormatTime(record.deleted);
+  if (!record.file.empty()) {
+    std::error_code error;
+    const bool there = std::filesystem::exists(record.file, error);
+    text += "; " + record.file + (there ? " would bring it back" : " is not there any more either");
+  }
+  checked->backups.push_back({{"kind", "retired"},
+                              {"name", record.name},
+                              {"type", record.type},
+                              {"id", record.id},
+                              {"file", record.file},
+                              {"good", true},
+                              {"state", "retired"},
+                              {"text", text}});
+  checked->rows.push_back({"retired", record.name, record.type, text});
+}
+
 void Check(const config::Settings& settings, const BackupRecord& record, int64_t now,
            Checked* checked) {
   const std::string which = ShellQuote(record.name) + " --type " + record.type;
@@ -116,7 +139,7 @@ std::string CountedText(const Checked& checked) {
   if (checked.files.all > 0) {
     text = checked.files.Text() +
            " backups are there, unchanged, and not overdue; that they open and restore takes their "
-           "password: keybroker drill";
+           "password: `keybroker drill FILE`, or their folder";
   }
   if (checked.external.all > 0) {
     text += (text.empty() ? "" : "\n") + checked.external.Text() +
@@ -129,14 +152,27 @@ std::string CountedText(const Checked& checked) {
              : text;
 }
 
+bool IsCurrentId(const policy::CurrentKeys& current, const std::string& id) {
+  return std::any_of(current.ids.begin(), current.ids.end(),
+                     [&](const auto& entry) { return entry.second == id; });
+}
+
 Result<Answer> BackupCheck(const Invocation& invocation, bool require_all) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto records, LoadBackupRecords(settings));
   const int64_t now = std::time(nullptr);
+  KB_ASSIGN(const auto current, LoadCurrent(settings));
   KB_ASSIGN(const auto unbacked, UnbackedKeys(settings, records));
   Checked checked;
   CheckUnbacked(unbacked, &checked);
-  for (const BackupRecord& record : records) Check(settings, record, now, &checked);
+  for (const BackupRecord& record : records) {
+    // One that came back by other ways than a restore is the current one of its name again.
+    if (record.deleted != 0 && !IsCurrentId(current, record.id)) {
+      CheckRetired(record, &checked);
+    } else {
+      Check(settings, record, now, &checked);
+    }
+  }
   Answer answer;
   answer.good = checked.good() && (!require_all || checked.unbacked == 0);
   answer.json = {{"good", answer.good},

@@ -72,6 +72,7 @@ Result<BackupRecord> Parse(const std::filesystem::path& file) {
   record.proved = Number(json, "proved", backup::kMaxCreated);
   record.drilled = Number(json, "drilled", backup::kMaxCreated);
   record.drill_level = Number(json, "drill_level", 3U);
+  record.deleted = Number(json, "deleted", backup::kMaxCreated);
   record.exported = Number(json, "exported", backup::kMaxSequence);
   record.known = ParseKnown(json);
   record.others_drilled = ParseDrilled(json);
@@ -132,8 +133,9 @@ Status PutDown(const config::Settings& settings, const SeenBackup& seen, int64_t
   KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
   record.id = id;
   Know(seen.sha256, now, &record.known);
-  if (evidence == Evidence::kExported || evidence == Evidence::kExportedFor)
-    record.exported = seen.manifest.sequence;
+  const bool exported = evidence == Evidence::kExported || evidence == Evidence::kExportedFor;
+  if (exported) record.exported = seen.manifest.sequence;
+  if (exported || evidence == Evidence::kProved) record.deleted = 0;
   if (TakesThePlace(record, seen, evidence)) {
     Replace(seen, &record);
     record.verified = now;
@@ -207,6 +209,7 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
             {"proved", record.proved},
             {"drilled", record.drilled},
             {"drill_level", record.drill_level},
+            {"deleted", record.deleted},
             {"exported", record.exported},
             {"known", std::move(known)},
             {"others_drilled", std::move(drilled)}};
@@ -243,11 +246,24 @@ Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, i
 Status ForgetProofOn(const config::Settings& settings, const std::string& id,
                      const TokenIdentity& token) {
   KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
-  if (!record.external || record.external->drilled == 0 ||
-      !SameToken(record.external->standby, token)) {
-    return {};
-  }
+  if (!record.external || record.external->drilled == 0) return {};
+  if (!SameToken(record.external->standby, token)) return {};
   record.external->drilled = 0;
+  return StoreBackupRecord(settings, record);
+}
+
+Status RecordOriginLost(const config::Settings& settings, const std::string& id,
+                        const TokenIdentity& token, int64_t now) {
+  KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
+  if (!record.external || !SameToken(record.external->origin, token)) return {};
+  record.external->origin_lost = now;
+  return StoreBackupRecord(settings, record);
+}
+
+Status RecordDeleted(const config::Settings& settings, const std::string& id, int64_t now) {
+  KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, id));
+  if (record.id.empty()) return {};
+  record.deleted = now;
   return StoreBackupRecord(settings, record);
 }
 

@@ -38,6 +38,7 @@ struct BackupRecord {
   int64_t proved = 0;     // when a token last made the key of this very file; 0: never
   int64_t drilled = 0;    // its last drill that went well; 0: never
   unsigned drill_level = 0;
+  int64_t deleted = 0;           // when the last token here that had the key lost it; 0: one has it
   uint64_t exported = 0;         // number of the last backup that this host made; 0: none
   std::vector<KnownFile> known;  // kMaxKnownFiles at most, the last verified first
   std::vector<DrilledFile> others_drilled;  // kMaxDrilledFiles at most, the last drilled first
@@ -88,6 +89,15 @@ Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, i
 // not there any more.
 Status ForgetProofOn(const config::Settings& settings, const std::string& id,
                      const TokenIdentity& token);
+
+// RecordOriginLost puts down that the token which the key's external backup is the backup of has
+// lost the key: the standby's is the key itself from then on.
+Status RecordOriginLost(const config::Settings& settings, const std::string& id,
+                        const TokenIdentity& token, int64_t now);
+
+// RecordDeleted puts down that no token here has the key any more; what backups are on record of it
+// stay so. Nothing where none is.
+Status RecordDeleted(const config::Settings& settings, const std::string& id, int64_t now);
 
 // ForgetProofs takes back what drills proved of any external backup, and gives of how many: a token
 // loses all that it has, and which it is by another name is not known afterwards.

@@ -81,6 +81,7 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
                              {{"file", input.path},
                               {"sha256", input.sha256},
                               {"token", token},
+                              {"signed", true},  // what did not sign is an error
                               {"present", outcome["present"]},
                               {"completed", outcome["completed"]},
                               {"differences", outcome["differences"]},

@@ -1,6 +1,7 @@
 #include "cli/backup_standing.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cli/key_choice.h"
 #include "keybroker/backup/backup_file.h"
@@ -28,9 +29,11 @@ const DrilledFile* DrilledOther(const config::Settings& settings, const BackupRe
 }
 
 // StandingOfFile is "good" for a file that is there and is what it was.
-BackupStanding StandingOfFile(const BackupRecord& record) {
+BackupStanding StandingOfFile(const BackupRecord& record, const std::string& which) {
   const std::string remedy =
-      ": put it back, or `keybroker drill FILE` with the file where it is now";
+      ": put it back, or `keybroker drill FILE` with the file where it is now; where the key may "
+      "still leave its token, `keybroker backup export " +
+      which + " -o FILE` makes another";
   const auto bytes = ReadFile(record.file, backup::kMaxFile);
   if (!bytes && bytes.error().code == ErrorCode::kNotFound) {
     return {"missing", record.file + " is not there any more" + remedy};
@@ -40,6 +43,24 @@ BackupStanding StandingOfFile(const BackupRecord& record) {
     return {"changed", record.file + " is not what it was" + remedy};
   }
   return {"good", ""};
+}
+
+// IsGone: no token is configured under the name.
+bool IsGone(const config::Settings& settings, const std::string& token) {
+  std::error_code error;
+  const auto file = settings.tokens_dir / (token + ".toml");
+  return !std::filesystem::exists(file, error) && !error;
+}
+
+// SeveralTokens: a command that puts a key on one has to be told on which.
+bool SeveralTokens(const config::Settings& settings) {
+  std::error_code error;
+  size_t count = 0;
+  for (std::filesystem::directory_iterator each(settings.tokens_dir, error), end;
+       !error && each != end; each.increment(error)) {
+    count += each->path().extension() == ".toml" ? 1 : 0;
+  }
+  return count > 1;
 }
 
 }  // namespace
@@ -86,7 +107,9 @@ std::string WayBack(const config::Settings& settings, const std::string& name,
                     std::optional<cryptoki::KeyType> type) {
   const auto records = LoadBackupRecords(settings);
   const std::string file = records ? BackupFileOf(*records, name, type, "") : std::string();
-  return file.empty() ? "" : "`keybroker backup restore " + ShellQuote(file) + "` puts it back";
+  if (file.empty()) return {};
+  return "`keybroker backup restore " + ShellQuote(file) +
+         (SeveralTokens(settings) ? " --token TOKEN" : "") + "` puts it back";
 }
 
 std::string DrillCommand(const std::string& file) {
@@ -99,7 +122,7 @@ BackupStanding StandingOf(const config::Settings& settings, const BackupRecord& 
   if (record.verified == 0) {
     return {"none", "none is on record: `keybroker backup export " + which + " -o FILE`"};
   }
-  BackupStanding standing = StandingOfFile(record);
+  BackupStanding standing = StandingOfFile(record, which);
   if (!standing.good()) return standing;
   const std::string drill = ": `" + DrillCommand(record.file) + "`";
   if (DaysSince(record.verified, now) > settings.backup_days) {
@@ -141,6 +164,18 @@ BackupStanding StandingOfExternal(const config::Settings& settings, const Extern
   }
   if (DaysSince(external.drilled, now) > settings.drill_days) {
     return {"drill-due", "last proved " + DaysAgo(external.drilled, now) + drill};
+  }
+  const bool unconfigured =
+      IsGone(settings, external.from) && !IsGone(settings, external.drilled_on);
+  if (external.origin_lost != 0 || unconfigured) {
+    return {
+        "no-standby",
+        "it was the backup of the key on the token \"" + external.from +
+            (unconfigured ? "\", which is not configured here any more" : "\", which is deleted") +
+            ": the one on \"" + external.drilled_on +
+            "\" is the key itself now. Once there is another: `keybroker backup record "
+            "--external " +
+            which + " --token " + external.drilled_on + " --note TEXT`"};
   }
   return {"good", "the token \"" + external.drilled_on + "\" signed as the key at " +
                       credential::FormatTime(external.drilled)};

@@ -10,9 +10,9 @@
 namespace keybroker::cli {
 
 // BackupStanding is how the backup on record of a key stands: "good"; "none"; "missing", "unread"
-// or "changed", of its file; "verify-due" or "drill-due", by the days of [backup]; "unproved" or
-// "drill-failed", of an external one. That takes no password, and so proves neither that it opens
-// nor that its key signs.
+// or "changed", of its file; "verify-due" or "drill-due", by the days of [backup]; "unproved",
+// "drill-failed" or "no-standby", of an external one. That takes no password, and so proves neither
+// that it opens nor that its key signs.
 struct BackupStanding {
   std::string word;
   std::string text;       // what is so and, unless it is good, what to do

@@ -210,9 +210,9 @@ void AddWarnings(const std::vector<Drilled>& all, unsigned level, int64_t now, A
   }
 }
 
-RestoreAll OnScratchToken(const config::Settings& settings, const std::string& module) {
-  return TryAll([settings, module](const auto& keks, const DrillWork& work) {
-    return RunOnScratchToken(settings, module, keks, work);
+RestoreAll OnScratchToken(const std::string& module) {
+  return TryAll([module](const auto& keks, const DrillWork& work) {
+    return RunOnScratchToken(module, keks, work);
   });
 }
 
@@ -259,7 +259,7 @@ Result<DrillRules> Rules(const config::Settings& settings, const DrillOptions& o
     KB_ASSIGN(const auto parts, RehearsalParts::Find(options.module));
     rules.restore = AsListener(settings, parts);
   } else if (options.level == 2 && options.token.token.empty()) {
-    rules.restore = OnScratchToken(settings, options.module);
+    rules.restore = OnScratchToken(options.module);
   } else if (options.level == 2) {
     KB_ASSIGN(auto prepared, TokenAccess::Prepare(settings, options.token));
     rules.restore = OnNamedToken(std::make_shared<TokenAccess>(std::move(prepared)));

@@ -60,6 +60,7 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
     drilled.code = DefectCode(drilled.input, backup.error(), rules.settings);
     drilled.failure = DefectText(drilled.input, backup.error(), rules.settings);
     TakeClaim(drilled);
+    drilled.input.bytes = {};  // what is none may be large, and there may be many
     return;
   }
   drilled.backup = std::move(*backup);
@@ -71,6 +72,7 @@ void Unlock(Drilled& drilled, const BackupOpener& opener, const DrillRules& rule
     *kek = std::move(*derived);
   } else {
     drilled.failure = derived.error().detail;
+    drilled.code = ErrorCodeName(derived.error().code);
   }
 }
 
@@ -132,6 +134,7 @@ void TakeResult(Json result, Drilled& drilled) {
     return;
   }
   drilled.failure = GetText(result, "failure");
+  if (!drilled.failure.empty()) drilled.code = "not-restored";
   if (result.contains("ms") && result["ms"].is_number()) drilled.token_ms = result["ms"];
   for (const char* field : {"restore_ms", "start_ms", "tls"}) {
     if (result.contains(field)) drilled.more[field] = std::move(result[field]);

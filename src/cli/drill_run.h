@@ -21,7 +21,7 @@ struct Drilled {
   std::optional<backup::Backup> claim;   // else what it says of itself, if it can be read
   std::optional<backup::Defect> defect;
   std::string failure;       // empty: all went well
-  std::string code;          // its word in --json output, of what failed before a key was restored
+  std::string code;          // its word in --json output when it failed
   bool held = true;          // false: no drill of it was held, and failure is why
   bool interrupted = false;  // so, since the command was asked to end
   double mac_ms = 0;

@@ -19,10 +19,10 @@ Result<Json> OnTokenIn(const std::filesystem::path& folder, const std::string& m
 
 }  // namespace
 
-Result<Json> RunOnScratchToken(const config::Settings& settings, const std::string& module,
-                               const std::vector<const Secret*>& keks, const DrillWork& work) {
+Result<Json> RunOnScratchToken(const std::string& module, const std::vector<const Secret*>& keks,
+                               const DrillWork& work) {
   KB_ASSIGN(Json json,
-            RunInScratchFolder(settings.token_user, ScratchPlace::kPreferMemory, keks,
+            RunInScratchFolder(ScratchPlace::kPreferMemory, keks,
                                [&](const auto& folder, const std::vector<Secret>& secrets) {
                                  std::vector<const Secret*> again;
                                  again.reserve(secrets.size());

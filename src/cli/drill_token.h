@@ -8,7 +8,6 @@
 #include "cli/answer.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
-#include "keybroker/config/settings.h"
 #include "keybroker/token/session.h"
 
 namespace keybroker::cli {
@@ -20,7 +19,7 @@ using DrillWork =
 // RunOnScratchToken makes a SoftHSM2 token of its own in memory (/dev/shm, else /tmp) with random
 // PINs, does work as the token user, and removes the token: Internal when its folder is still there
 // afterwards. The result gets "token", and "destroyed": true.
-Result<Json> RunOnScratchToken(const config::Settings& settings, const std::string& module,
-                               const std::vector<const Secret*>& keks, const DrillWork& work);
+Result<Json> RunOnScratchToken(const std::string& module, const std::vector<const Secret*>& keks,
+                               const DrillWork& work);
 
 }  // namespace keybroker::cli

@@ -61,6 +61,7 @@ Json ExternalJson(const ExternalBackup& external) {
             {"certificate", Hex(external.certificate)},
             {"drilled", external.drilled},
             {"failed", external.failed},
+            {"origin_lost", external.origin_lost},
             {"failure", external.failure}};
   if (external.drilled != 0) {
     json["drilled_on"] = external.drilled_on;
@@ -79,6 +80,7 @@ Result<ExternalBackup> ParseExternal(const Json& json) {
   external.spki = HexField(json, "spki");
   external.certificate = HexField(json, "certificate");
   external.failed = Time(json, "failed");
+  external.origin_lost = Time(json, "origin_lost");
   external.failure = GetText(json, "failure");
   auto origin = ParseIdentity(Object(json, "origin"));
   if (!origin || external.spki.empty() || !CheckNote(external.note)) {

@@ -27,6 +27,7 @@ struct ExternalBackup {
   std::string drilled_on;            // configured name of the token it was held on
   TokenIdentity standby;             // that token
   int64_t failed = 0;                // the last drill, when it failed; 0: it did not
+  int64_t origin_lost = 0;           // when key delete took the key from the origin; 0: never
   std::string failure;               // its code (external_drill.h)
 
   std::string SpkiSha256() const;

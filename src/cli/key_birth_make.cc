@@ -34,8 +34,7 @@ Result<Json> Generate(Making& making) {
   const std::string target = "for the token " + making.access.config().name;
   const ChangeRecord record{"key-generate-scratch", making.spec.label, "", target};
   KB_ASSIGN(Json made, Recorded(making.change, record, [&] {
-              return GenerateOnScratch(making.change.settings(), making.spec, making.birth,
-                                       making.job.kek);
+              return GenerateOnScratch(making.spec, making.birth, making.job.kek);
             }));
   making.exposure = made["exposure"];
   KB_TRY(making.change.Record({record.action, record.key, GetText(made["key"], "id"),

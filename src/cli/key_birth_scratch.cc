@@ -55,11 +55,10 @@ Json Exposure(const Json& made, Clock::time_point begun) {
 
 }  // namespace
 
-Result<Json> GenerateOnScratch(const config::Settings& settings, const token::KeySpec& spec,
-                               const Birth& birth, const Secret& kek) {
+Result<Json> GenerateOnScratch(const token::KeySpec& spec, const Birth& birth, const Secret& kek) {
   const auto begun = Clock::now();
   KB_ASSIGN(Json made,
-            RunOnScratchToken(settings, birth.module, {&kek},
+            RunOnScratchToken(birth.module, {&kek},
                               [&](const token::Session& scratch, std::span<const Secret> keks) {
                                 return GenerateAndWrap(scratch, keks[0], spec, birth.algorithms);
                               }));

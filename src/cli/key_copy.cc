@@ -179,6 +179,15 @@ Result<Answer> FinishCopy(Copying& copying, const Json& outcome, bool is_current
   return answer;
 }
 
+// WhichSource is what was said of the key and where it is, to be said again.
+std::string WhichSource(const CopyOptions& options) {
+  std::string text;
+  if (!options.type.empty()) text += " --type " + options.type;
+  if (!options.id.empty()) text += " --id " + options.id;
+  if (!options.from.token.empty()) text += " --from " + options.from.token;
+  return text;
+}
+
 Result<Answer> Prepare(const config::Settings& settings, const CopyOptions& options,
                        const TokenAccess& to) {
   KB_ASSIGN(Change change, Change::Begin(settings));
@@ -186,12 +195,13 @@ Result<Answer> Prepare(const config::Settings& settings, const CopyOptions& opti
   KB_ASSIGN(const Json made, Recorded(change, record, [&] { return to.Run(true, PrepareTarget); }));
   const std::string fingerprint = GetText(made, "fingerprint");
   record.detail += ", receiving key " + fingerprint;
-  Answer answer = MakeAnswer(
-      "the token \"" + to.config().name +
-          "\" made a key to receive one, with the SHA-256 fingerprint\n  " + fingerprint +
-          "\ncheck it by the token's own means, then: keybroker key copy " +
-          ShellQuote(options.name) + " --to " + to.config().name + " --fingerprint " + fingerprint,
-      made);
+  Answer answer = MakeAnswer("the token \"" + to.config().name +
+                                 "\" made a key to receive one, with the SHA-256 fingerprint\n  " +
+                                 fingerprint +
+                                 "\ncheck it by the token's own means, then: keybroker key copy " +
+                                 ShellQuote(options.name) + WhichSource(options) + " --to " +
+                                 to.config().name + " --fingerprint " + fingerprint,
+                             made);
   KB_TRY(change.Record(record, {}));
   return answer;
 }
@@ -200,6 +210,19 @@ Result<Answer> Prepare(const config::Settings& settings, const CopyOptions& opti
 Error OnSource(Error error, const std::string& source) {
   if (error.code == ErrorCode::kNotFound) {
     error.detail = "the token \"" + source + "\", which it would be copied from: " + error.detail;
+  }
+  return error;
+}
+
+// OrThereAlready says of a copy that cannot be made whether it is needed: the target may have such
+// a key, which only a copy that can be made is compared with.
+Error OrThereAlready(Error error, const config::Settings& settings, const TokenAccess& to,
+                     const KeyWish& wish) {
+  if (Shows(to, settings, wish)) {
+    error.detail = "the token \"" + to.config().name + "\" has a key " + wish.name +
+                   " already, and nothing was changed (`keybroker key list` shows whether its id "
+                   "is the one that is meant). No other could be copied: " +
+                   error.detail;
   }
   return error;
 }
@@ -241,10 +264,13 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
     KB_ASSIGN(delivery.prepared, ParseFingerprint(options.fingerprint));
   }
   KB_ASSIGN(const auto current, LoadCurrent(settings));
-  KB_ASSIGN(const auto from, PrepareForKey(settings, options.from, wish, options.to.token));
+  const auto from = PrepareForKey(settings, options.from, wish, options.to.token);
+  if (!from) return Fail(OrThereAlready(from.error(), settings, to, wish));
   auto looked =
-      from.Run(false, [&](LoggedIn& token) { return LookAtSource(token, current, wish); });
-  if (!looked) return Fail(OnSource(looked.error(), from.config().name));
+      from->Run(false, [&](LoggedIn& token) { return LookAtSource(token, current, wish); });
+  if (!looked) {
+    return Fail(OrThereAlready(OnSource(looked.error(), from->config().name), settings, to, wish));
+  }
   const Json source = std::move(*looked);
   KB_ASSIGN(delivery.key, Arriving(source, wish));
   delivery.key.exportable = options.exportable;
@@ -255,7 +281,7 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
   delivery.token = std::move(*identity);
   const bool foreign = delivery.key.chain.empty() && !GetText(source, "certificate").empty();
   KB_ASSIGN(delivery.challenge, NewChallenge());
-  Copying copying{settings, options, from, to, wish, std::move(delivery), foreign, {}, {}, {}, ""};
+  Copying copying{settings, options, *from, to, wish, std::move(delivery), foreign, {}, {}, {}, ""};
   const auto outcome = Deliver(copying);
   KB_TRY(copying.Begin());
   if (outcome) return FinishCopy(copying, *outcome, GetBool(source["key"], "current"));

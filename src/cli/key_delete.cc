@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "cli/key_pick.h"
 #include "cli/key_tokens.h"
 #include "cli/listener_file.h"
+#include "keybroker/base/joined.h"
 
 namespace keybroker::cli {
 namespace {
@@ -71,6 +73,18 @@ Result<Json> DeleteOnToken(const TokenAccess& access, const policy::CurrentKeys&
   });
 }
 
+// KeptElsewhere is why the key stays the current one of its name: another token has it too, or may
+// have it; "" when none has.
+std::string KeptElsewhere(const Holders& others) {
+  if (!others.names.empty()) {
+    return "it is still on the token " + Joined(others.names) + ", where it is what it was";
+  }
+  if (others.silent.empty()) return {};
+  return "whether another token has it too is not known" + others.silent +
+         ". It stays on record as the current one of its name: `keybroker key current` changes "
+         "that";
+}
+
 Status ForgetCurrent(const config::Settings& settings, const Json& key) {
   KB_ASSIGN(auto current, LoadCurrent(settings));
   const auto type = cryptoki::ParseKeyType(GetText(key, "type"));
@@ -101,10 +115,20 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   KB_ASSIGN(const Json key,
             Recorded(change, record, [&] { return DeleteOnToken(access, current, wish); }));
   record.key_id = GetText(key, "id");
-  KB_TRY(ForgetCurrent(settings, key));
-  Answer answer = MakeAnswer(
-      "the key " + wish.name + " (" + GetText(key, "type") + ", id " + record.key_id + ") is gone",
-      {{"deleted", key}});
+  KB_ASSIGN(const Holders others, HoldersBesides(settings, wish, access.config().name));
+  const std::string kept = KeptElsewhere(others);
+  if (kept.empty()) KB_TRY(ForgetCurrent(settings, key));
+  Answer answer =
+      MakeAnswer("the key " + wish.name + " (" + GetText(key, "type") + ", id " + record.key_id +
+                     ") is gone from the token \"" + access.config().name + "\"",
+                 {{"deleted", key}, {"token", access.config().name}, {"still_on", others.names}});
+  if (!kept.empty()) {
+    answer.notes.push_back(kept);
+  } else if (const Status put = RecordDeleted(settings, record.key_id, std::time(nullptr)); !put) {
+    answer.notes.push_back(put.error().detail);
+  }
+  const Status lost = RecordOriginLost(settings, record.key_id, shown.token, std::time(nullptr));
+  if (!lost) answer.notes.push_back(lost.error().detail);
   // A standby token that has lost the key stands for no other token's any more.
   if (const Status forgot = ForgetProofOn(settings, record.key_id, shown.token); !forgot) {
     answer.notes.push_back(forgot.error().detail);

@@ -158,10 +158,27 @@ void NotesOnSource(const Source& source, Answer& answer) {
   }
 }
 
-std::string Advice(const Source& source, const ImportOptions& options) {
+// IsOwnBackup: the file has our manifest, whoever wrote that.
+bool IsOwnBackup(const Source& source) {
+  const auto bytes = source.file.content.Expose();
+  return backup::ReadBackup({reinterpret_cast<const char*>(bytes.data()), bytes.size()})
+      .has_value();
+}
+
+std::string Advice(const Source& source, const ImportOptions& options, const ArrivingKey& key) {
+  if (IsOwnBackup(source)) {
+    return source.path +
+           " is a backup that keybroker made: keep it as it is. `keybroker backup restore " +
+           ShellQuote(source.path) +
+           "` is the command for one, which also goes by what it says of its key and puts that on "
+           "record";
+  }
+  const std::string which =
+      ShellQuote(key.name) + " --type " + std::string(cryptoki::KeyTypeName(key.type));
   return std::string(
              options.exportable
-                 ? "next: keybroker backup export, verify it, then keybroker key seal\n"
+                 ? "next: keybroker backup export " + which + " -o FILE, then keybroker key seal " +
+                       which + "\n"
                  : "the key is not exportable: but for this file and its copies there is no "
                    "backup of it\n") +
          source.path +
@@ -237,7 +254,7 @@ Result<Answer> Finish(Change& change, const ImportOptions& options, const Source
     }));
     KB_TRY(Recorded(change, record, [&] { return StoreArrivedChain(settings, file.key); }));
     NotesOnCertificate(file.key, answer);
-    answer.text += Advice(source, options);
+    answer.text += Advice(source, options, file.key);
   } else {
     KB_TRY(TellWhetherCurrent(settings, file.key, outcome["others"], answer));
   }

@@ -37,7 +37,9 @@ std::string GeneratedText(const Json& key, const std::string& token) {
          Columns({{"  id", GetText(key, "id")},
                   {"  current", YesNo(GetBool(key, "current"))},
                   {"  exportable", GetBool(key, "exportable")
-                                       ? "yes, until it is sealed: keybroker backup export"
+                                       ? "yes, until it is sealed: keybroker backup export " +
+                                             ShellQuote(name) + " --type " + GetText(key, "type") +
+                                             " -o FILE"
                                        : "no, and it never will be"}}) +
          "next: keybroker request create " + ShellQuote(name) + " --type " + GetText(key, "type") +
          (GetBool(key, "current") ? "" : " --id " + GetText(key, "id"));

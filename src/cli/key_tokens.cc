@@ -51,12 +51,6 @@ Result<bool> ShowsKeys(const config::Settings& settings, const token::TokenConfi
   return GetBool(found, "shown");
 }
 
-// Holders is which of several tokens show the keys, and which could not be asked.
-struct Holders {
-  std::vector<std::string> names;
-  std::string silent;  // "; NAME: why" for each
-};
-
 Holders FindHolders(const config::Settings& settings,
                     const std::vector<token::TokenConfig>& configs,
                     const std::vector<KeyWish>& wishes) {
@@ -91,6 +85,18 @@ Error Ambiguous(const Holders& holders, const std::vector<token::TokenConfig>& c
 }
 
 }  // namespace
+
+Result<Holders> HoldersBesides(const config::Settings& settings, const KeyWish& wish,
+                               const std::string& except) {
+  KB_ASSIGN(auto configs, token::LoadTokenConfigs(settings));
+  std::erase_if(configs, [&](const auto& config) { return config.name == except; });
+  return FindHolders(settings, configs, {wish});
+}
+
+bool Shows(const TokenAccess& access, const config::Settings& settings, const KeyWish& wish) {
+  const auto shows = ShowsKeys(settings, access.config(), {wish});
+  return shows && *shows;
+}
 
 Result<TokenAccess> PrepareForKey(const config::Settings& settings, const TokenOptions& options,
                                   const KeyWish& wish, const std::string& except) {

@@ -22,4 +22,17 @@ Result<TokenAccess> PrepareForKeys(const config::Settings& settings, const Token
                                    const std::vector<KeyWish>& wishes,
                                    const std::string& except = "");
 
+// Holders is which tokens show a key, and which could not be asked.
+struct Holders {
+  std::vector<std::string> names;
+  std::string silent;  // "; the token NAME could not be asked: why" for each
+};
+
+// HoldersBesides asks all configured tokens but the one named except, without a login.
+Result<Holders> HoldersBesides(const config::Settings& settings, const KeyWish& wish,
+                               const std::string& except);
+
+// Shows: the token shows the key without a login; false also where it cannot be asked.
+bool Shows(const TokenAccess& access, const config::Settings& settings, const KeyWish& wish);
+
 }  // namespace keybroker::cli

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 
 #include "keybroker/base/secret_file.h"
@@ -71,21 +73,30 @@ class PromptTerminal {
   bool good_;
 };
 
-// ReadByte gives the next byte, 0 at the end of input.
-uint8_t ReadByte(int fd) {
-  uint8_t byte = 0;
-  ssize_t n;
-  do {
-    n = ::read(fd, &byte, 1);
-  } while (n < 0 && errno == EINTR);
-  return n == 1 ? byte : 0;
+// ReadByte gives the next byte, and none at the end of input. What comes later on a descriptor that
+// does not block is waited for: a password that is cut short would still encrypt.
+Result<std::optional<uint8_t>> ReadByte(int fd) {
+  for (;;) {
+    uint8_t byte = 0;
+    const ssize_t n = ::read(fd, &byte, 1);
+    if (n == 1) return byte;
+    if (n == 0) return std::nullopt;
+    if (errno == EAGAIN) {
+      pollfd one{fd, POLLIN, 0};
+      ::poll(&one, 1, -1);
+    } else if (errno != EINTR) {
+      return Fail(SystemError("cannot read it", errno));
+    }
+  }
 }
 
 Result<Secret> ReadLine(int fd, bool edit, const std::string& word) {
   KB_ASSIGN(Secret secret, Secret::Allocate(kMaxPin));
   for (;;) {
-    const uint8_t byte = ReadByte(fd);
-    if (byte == 0 || byte == '\n' || byte == '\r') break;
+    KB_ASSIGN(const auto next, ReadByte(fd));
+    if (!next || *next == '\n' || *next == '\r') break;
+    const uint8_t byte = *next;
+    if (byte == 0) return Fail(Malformed("the " + word + " has a NUL byte in it"));
     if (edit && (byte == kControlC || byte == kControlD)) {
       return Fail(Denied("interrupted at the prompt for the " + word + ": nothing was changed"));
     }
@@ -177,10 +188,11 @@ Status Confirm(const std::string& what, const std::string& expected, bool yes) {
   {
     const PromptTerminal terminal(tty.get());
     Say(tty.get(), what + ".\nType " + expected + " to go on: ");
-    for (uint8_t byte = ReadByte(tty.get()); byte != 0 && byte != '\n';
-         byte = ReadByte(tty.get())) {
-      line += static_cast<char>(byte);
-      if (byte == kControlC) break;
+    for (;;) {
+      KB_ASSIGN(const auto byte, ReadByte(tty.get()));
+      if (!byte || *byte == '\n') break;
+      line += static_cast<char>(*byte);
+      if (*byte == kControlC) break;
     }
   }
   if (line.ends_with(static_cast<char>(kControlC))) {

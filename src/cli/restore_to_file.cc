@@ -70,8 +70,9 @@ Result<Answer> RestoreToFile(const std::optional<config::Settings>& settings,
   const ChangeRecord record{
       "backup-restore-to-file", manifest.name, Hex(manifest.id),
       "file " + input.path + ", sha256 " + input.sha256 + ", in the clear to " + path};
-  KB_TRY(Recorded(change, record, [&] { return WriteKey(backup, kek, path); }));
+  // First: where it cannot be recorded, or is killed in the middle, no key lies about unrecorded.
   KB_TRY(change.Record(record, {}));
+  KB_TRY(Recorded(change, record, [&] { return WriteKey(backup, kek, path); }));
   return answer;
 }
 

@@ -1,7 +1,9 @@
 #include "cli/scratch_token.h"
 
+#include <grp.h>
 #include <linux/magic.h>
 #include <openssl/rand.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
@@ -82,11 +84,26 @@ Result<Json> WorkInScratchFolder(ScratchPlace place, const std::vector<Secret>& 
   return done;
 }
 
+// ScratchUser is the number of a user that there is not, of those that systemd gives to services
+// for as long as they run (DynamicUser=, systemd.exec(5)).
+Result<std::string> ScratchUser() {
+  constexpr unsigned kFirst = 61184;
+  constexpr unsigned kCount = 65519 - kFirst + 1;
+  for (int tries = 0; tries < 100; ++tries) {
+    uint16_t random = 0;
+    if (RAND_bytes(reinterpret_cast<uint8_t*>(&random), sizeof random) != 1) break;
+    const uid_t uid = kFirst + random % kCount;
+    if (::getpwuid(uid) == nullptr && ::getgrgid(uid) == nullptr) return std::to_string(uid);
+  }
+  return Fail(Unavailable("there is no user to spare for a drill's scratch token, of the numbers " +
+                          std::to_string(kFirst) + " to " + std::to_string(kFirst + kCount - 1)));
+}
+
 }  // namespace
 
-Result<Json> RunInScratchFolder(const std::string& user, ScratchPlace place,
-                                const std::vector<const Secret*>& secrets,
+Result<Json> RunInScratchFolder(ScratchPlace place, const std::vector<const Secret*>& secrets,
                                 const ScratchWork& work) {
+  KB_ASSIGN(const std::string user, ScratchUser());
   KB_ASSIGN(Json json, RunAsUser(user, secrets, [&](const std::vector<Secret>& received) {
               return WorkInScratchFolder(place, received, work);
             }));

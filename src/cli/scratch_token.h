@@ -21,12 +21,14 @@ enum class ScratchPlace { kPreferMemory, kOnlyMemory };
 using ScratchWork = std::function<Result<Json>(const std::filesystem::path& folder,
                                                const std::vector<Secret>& secrets)>;
 
-// RunInScratchFolder does work as user (RunAsUser) in a folder of that user's alone (mode 0700) in
-// /dev/shm, else /tmp. The folder is removed with all that is in it, whatever becomes of work and
-// of this process: SIGTERM and its like are held back over there until it is gone. Internal when it
-// is still there. Unavailable when it must be in memory (tmpfs) and no such place is there.
-Result<Json> RunInScratchFolder(const std::string& user, ScratchPlace place,
-                                const std::vector<const Secret*>& secrets, const ScratchWork& work);
+// RunInScratchFolder does work, started by root, as a user that nothing else runs as: not the
+// tokens' user, whose other processes, a vendor's module among them, could change what lies there.
+// In a folder of that user's alone (mode 0700) in /dev/shm, else /tmp. The folder is removed with
+// all that is in it, whatever becomes of work and of this process: SIGTERM and its like are held
+// back over there until it is gone. Internal when it is still there. Unavailable when it must be in
+// memory (tmpfs) and no such place is there.
+Result<Json> RunInScratchFolder(ScratchPlace place, const std::vector<const Secret*>& secrets,
+                                const ScratchWork& work);
 
 // RunVendorPart is for what ScratchWork wants of SoftHSM: a further process loads it, and is ended
 // when a call hangs.

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -91,8 +92,29 @@ Json Pack(const Result<Json>& result) {
               {"detail", result.error().detail}};
 }
 
+// ParseReply is what a process with a vendor's module in it says, which may be anything: what is
+// nested deeper than any reply of ours (the stack of who copies it would end) does not parse.
+Json ParseReply(const std::string& text) {
+  constexpr size_t kDeepest = 32;
+  size_t depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{') && ++depth > kDeepest) {
+      return Json(Json::value_t::discarded);
+    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return Json::parse(text, nullptr, false);
+}
+
 Result<Json> Unpack(const std::string& text) {
-  Json json = Json::parse(text, nullptr, false);
+  Json json = ParseReply(text);
   if (json.is_object() && json.contains("result")) return json["result"];
   const int64_t code = GetNumber(json, "code");
   if (code < 1 || code > static_cast<int64_t>(ErrorCode::kConflict)) {
@@ -144,9 +166,12 @@ Result<Json> AskParent(int fd, const Json& question) {
 Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
                   const AskingWork& work) {
   TakeSignals();
-  // The vendor's module gets no terminal, and neither audit log nor lock of the operator's.
+  // The vendor's module gets no terminal, neither audit log nor lock of the operator's, and nothing
+  // of the operator's environment: what it wants of one is in its token's file.
   KB_TRY(LeaveSession(fd));
   ::dup2(STDERR_FILENO, STDOUT_FILENO);  // what it prints is no answer of ours
+  ::clearenv();
+  ::setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
   KB_ASSIGN(const auto secrets, ReceiveSecrets(fd, count));
   if (::geteuid() == 0) {
     KB_ASSIGN(const User user, FindUser(name));
@@ -218,7 +243,7 @@ Result<std::string> Converse(int fd, pid_t child, const Answerer& answer) {
     KB_ASSIGN(std::string text, ReceiveText(fd, child));
     if (text.empty() || text.back() != '\n') return text;
     // One that does not listen any more has ended, which is seen next.
-    static_cast<void>(SendText(fd, Dump(Pack(answer(Json::parse(text, nullptr, false)))) + "\n"));
+    static_cast<void>(SendText(fd, Dump(Pack(answer(ParseReply(text)))) + "\n"));
   }
 }
 

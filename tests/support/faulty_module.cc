@@ -1,4 +1,6 @@
-// A PKCS#11 module for tests: SoftHSM with faults on demand, and a log of what was called.
+// A PKCS#11 module for tests: SoftHSM with faults on demand, and a log of what was called. Its
+// settings are variables of the environment, or lines "NAME=VALUE" of the file FAULTY_MODULE.env
+// beside it, for a process that has nothing of its starter's environment.
 //
 // KB_FAULTY_LOG   file that gets the name of each call of interest, one a line
 // KB_FAULTY_PLAN  file of lines "FUNCTION SKIP COUNT ACTION": after SKIP calls, the next COUNT
@@ -23,6 +25,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 
@@ -35,8 +39,26 @@ constexpr char kReal[] = "/usr/lib/softhsm/libsofthsm2.so";
 CK_FUNCTION_LIST* real = nullptr;
 CK_FUNCTION_LIST faulty;
 
+// Setting is a setting's value, nullptr when there is none; what it points to is never freed.
+const char* Setting(const std::string& name) {
+  if (const char* value = ::getenv(name.c_str())) return value;
+  static const auto* const settings = [] {
+    auto* read = new std::map<std::string, std::string>();
+    Dl_info self{};
+    if (::dladdr(&faulty, &self) == 0) return read;
+    std::ifstream file(std::string(self.dli_fname) + ".env");
+    for (std::string line; std::getline(file, line);) {
+      const size_t equals = line.find('=');
+      if (equals != std::string::npos) (*read)[line.substr(0, equals)] = line.substr(equals + 1);
+    }
+    return read;
+  }();
+  const auto found = settings->find(name);
+  return found == settings->end() ? nullptr : found->second.c_str();
+}
+
 void LogCall(const std::string& function) {
-  const char* path = ::getenv("KB_FAULTY_LOG");
+  const char* path = Setting("KB_FAULTY_LOG");
   if (path == nullptr) return;
   const int fd = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (fd < 0) return;
@@ -81,7 +103,7 @@ std::string Count(const std::string& function, std::string* plan) {
 }
 
 std::string TakeAction(const std::string& function) {
-  const char* path = ::getenv("KB_FAULTY_PLAN");
+  const char* path = Setting("KB_FAULTY_PLAN");
   const int fd = path == nullptr ? -1 : ::open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0) return "";
   ::flock(fd, LOCK_EX);
@@ -98,7 +120,7 @@ std::string TakeAction(const std::string& function) {
 
 // Lie writes what the test has prepared to whatever this process has open, as an answer of its own.
 [[noreturn]] void Lie() {
-  const char* path = ::getenv("KB_FAULTY_LIE");
+  const char* path = Setting("KB_FAULTY_LIE");
   const int from = path == nullptr ? -1 : ::open(path, O_RDONLY | O_CLOEXEC);
   const std::string text = ReadAll(from);
   for (int fd = 3; fd < 40; ++fd) {
@@ -128,7 +150,7 @@ CK_RV Fault(const char* function) {
 int admitted = -1;
 
 bool Admit() {
-  const char* path = ::getenv("KB_FAULTY_ONE_PROCESS");
+  const char* path = Setting("KB_FAULTY_ONE_PROCESS");
   if (path == nullptr || admitted >= 0) return true;
   admitted = ::open(path, O_RDONLY | O_CLOEXEC);
   if (admitted >= 0 && ::flock(admitted, LOCK_EX | LOCK_NB) == 0) return true;
@@ -153,7 +175,7 @@ CK_RV Finalize(void* reserved) {
   return rv;
 }
 
-bool IsWriteProtected() { return ::getenv("KB_FAULTY_WRITE_PROTECTED") != nullptr; }
+bool IsWriteProtected() { return Setting("KB_FAULTY_WRITE_PROTECTED") != nullptr; }
 
 CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
   CK_RV rv = Fault("C_GetTokenInfo");

@@ -142,7 +142,7 @@ Result<Json> Rehearse(const config::Settings& settings, const RehearsalParts& pa
   }
   const auto begun = Clock::now();
   KB_ASSIGN(Json json,
-            RunInScratchFolder(settings.token_user, ScratchPlace::kOnlyMemory, {&kek},
+            RunInScratchFolder(ScratchPlace::kOnlyMemory, {&kek},
                                [&](const auto& folder, const std::vector<Secret>& secrets) {
                                  ::signal(SIGPIPE, SIG_IGN);
                                  return RehearseIn(folder, settings, parts, secrets[0], backup);

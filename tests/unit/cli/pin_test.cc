@@ -1,5 +1,7 @@
 #include "cli/pin.h"
 
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <sys/wait.h>
@@ -7,6 +9,7 @@
 
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -107,6 +110,35 @@ TEST(PinSource, MayBeADescriptorOrAFile) {
   PinOptions from_file;
   from_file.file = dir / "pin";
   EXPECT_TRUE(IsPin(AskPin(from_file, "PIN", true), "4711"));
+}
+
+TEST(PinSource, IsReadToItsEndFromADescriptorThatDoesNotBlock) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+  ASSERT_EQ(::write(ends[1], "correct horse b", 15), 15);
+  std::thread late([&] {
+    while (::write(ends[1], "attery staple\n", 14) != 14) {
+    }
+  });
+  PinOptions options;
+  options.fd = ends[0];
+  EXPECT_TRUE(IsPin(AskPin(options, "password", true), "correct horse battery staple"));
+  late.join();
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(PinSource, HasNoNulInIt) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], "4711\0 and more\n", 15), 15);
+  PinOptions options;
+  options.fd = ends[0];
+  const auto pin = AskPin(options, "password", true);
+  ASSERT_FALSE(pin);
+  EXPECT_THAT(pin.error().detail, testing::HasSubstr("NUL"));
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(Confirm, WantsTheNameTyped) {

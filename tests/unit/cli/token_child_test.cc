@@ -149,6 +149,30 @@ TEST(TokenChild, ThatDiesOverItsQuestionIsAnError) {
   EXPECT_THAT(json.error().detail, HasSubstr("ended by signal 9"));
 }
 
+TEST(TokenChild, AnswersNestedDeeperThanAnyOfOursAreRefused) {
+  for (const int depth : {20, 40}) {
+    const auto json = RunAsUser(kUser, {}, [&](const auto&) -> Result<Json> {
+      Json nested = "[[]]";  // in a text brackets do not count
+      for (int i = 0; i < depth; ++i) nested = Json::array({nested});
+      return nested;
+    });
+    ASSERT_EQ(json.has_value(), depth == 20);
+    EXPECT_THAT(json ? "" : json.error().detail, HasSubstr(json ? "" : "does not parse"));
+  }
+}
+
+TEST(TokenChild, HasNothingOfTheOperatorsEnvironment) {
+  ::setenv("KB_TEST_OF_THE_OPERATOR", "hunter2", 1);
+  const auto json = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
+    return Json{{"has", ::getenv("KB_TEST_OF_THE_OPERATOR") != nullptr},
+                {"path", ::getenv("PATH")}};
+  });
+  ::unsetenv("KB_TEST_OF_THE_OPERATOR");
+  ASSERT_TRUE(json.has_value()) << json.error().detail;
+  EXPECT_EQ((*json)["has"], false);
+  EXPECT_EQ((*json)["path"], "/usr/sbin:/usr/bin:/sbin:/bin");
+}
+
 TEST(TokenChild, AnswersWithoutEndAreRefused) {
   const auto json = RunAsUser(
       kUser, {}, [](const auto&) -> Result<Json> { return Json(std::string(17 << 20, 'x')); });

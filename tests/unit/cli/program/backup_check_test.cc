@@ -57,6 +57,21 @@ TEST_F(BackupCheckCommand, TellsWhatIsMissingChangedOrDue) {
   EXPECT_EQ(StateOf("rsa", 1), "verify-due");
 }
 
+TEST_F(BackupCheckCommand, FailsForNoKeyThatWasDeleted) {
+  Export("rsa");
+  const std::string ec = Export("ec");
+  Text(With({"drill", File("safe")}));
+  Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  EXPECT_EQ(StateOf("ec", 0), "retired");
+  EXPECT_THAT(Text({"backup", "check"}), HasSubstr(ec + " would bring it back"));
+  std::filesystem::rename(ec, ec + ".away");
+  EXPECT_EQ(StateOf("ec", 0), "retired");
+  EXPECT_THAT(Text({"backup", "check"}), HasSubstr("is not there any more either"));
+  std::filesystem::rename(ec + ".away", ec);
+  Text(With({"backup", "restore", ec}));
+  EXPECT_EQ(StateOf("ec", 0), "good");
+}
+
 TEST_F(BackupCheckCommand, CountsADrillOfAnyFileThatIsStillThere) {
   const std::string drilled = Export("rsa");
   Text(With({"drill", drilled}));

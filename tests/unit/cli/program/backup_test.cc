@@ -347,6 +347,14 @@ TEST_F(BackupCommand, GrantsNothingThatTheHostDoesNot) {
   EXPECT_NE(unbound, listener);
 }
 
+TEST_F(BackupCommand, IsNotToBeShreddedAfterAnImport) {
+  const std::string file = Export("ec");
+  Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  EXPECT_THAT(Text(With({"key", "import", file})),
+              AllOf(HasSubstr("is a backup that keybroker made: keep it"),
+                    HasSubstr("keybroker backup restore " + file), Not(HasSubstr("shred"))));
+}
+
 TEST_F(BackupCommand, NeverTakesThePlaceOfANewerGeneration) {
   const std::string file = Export("ec");
   const std::string older = Id(kName, "ec");

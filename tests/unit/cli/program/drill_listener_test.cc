@@ -152,34 +152,34 @@ class FaultyDrill : public DrillAsListener {
     if (KB_SANITIZED) GTEST_SKIP() << "*** a process that is killed is not examined; release does";
     DrillAsListener::SetUp();
     file_ = Export("ec");
-    Write("token/plan", "", 0600);
-    Write("token/log", "", 0600);
-    for (const char* each : {"token/plan", "token/log"}) GiveToTokenUser(each);
+    // A user of the drill's own loads it, with nothing of this process's environment.
+    const auto module = File("faulty/module.so");
+    std::filesystem::create_directory(File("faulty"));
+    std::filesystem::copy_file(KB_BUILD_DIR "/lib/faulty_module.so", module);
+    Write("faulty/module.so.env", "KB_FAULTY_PLAN=" + File("faulty/plan").string() +
+                                      "\nKB_FAULTY_LOG=" + File("faulty/log").string() + "\n");
+    Plan("");
+    Write("faulty/log", "", 0666);
     command_ = {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "--json"};
     const auto drill = Level3(file_);
     command_.insert(command_.end(), drill.begin(), drill.end());
-    command_.insert(command_.end(), {"--module", KB_BUILD_DIR "/lib/faulty_module.so"});
+    command_.insert(command_.end(), {"--module", module});
   }
 
   // Signatures is how many the token makes in all; the last two are those of the handshakes.
   unsigned Signatures() const {
-    const auto result = keybroker::test::RunCommand(command_, environment_);
+    const auto result = keybroker::test::RunCommand(command_);
     EXPECT_EQ(result.status, 0) << result.out << result.err;
-    std::istringstream log(Read("token/log"));
+    std::istringstream log(Read("faulty/log"));
     unsigned count = 0;
     for (std::string line; std::getline(log, line);) count += line == "C_Sign" ? 1 : 0;
     return count;
   }
 
-  void Plan(const std::string& plan) const {
-    Write("token/plan", plan, 0600);
-    GiveToTokenUser("token/plan");
-  }
+  void Plan(const std::string& plan) const { Write("faulty/plan", plan, 0666); }
 
   std::string file_;
   Arguments command_;
-  const keybroker::test::Environment environment_{{"KB_FAULTY_PLAN", File("token/plan").string()},
-                                                  {"KB_FAULTY_LOG", File("token/log").string()}};
 };
 
 TEST_F(FaultyDrill, TellsThatTheTokenDidNotSign) {
@@ -187,7 +187,7 @@ TEST_F(FaultyDrill, TellsThatTheTokenDidNotSign) {
   ASSERT_GT(count, 2U);
   Plan("C_Sign " + std::to_string(count - 1) + " 1 " + std::to_string(0x05) +
        "\n");  // CKR_GENERAL_ERROR
-  const auto result = keybroker::test::RunCommand(command_, environment_);
+  const auto result = keybroker::test::RunCommand(command_);
   EXPECT_EQ(result.status, 1) << result.out;
   const Json drill = Json::parse(result.out, nullptr, false);
   EXPECT_THAT(drill["results"][0]["failure"].get<std::string>(),
@@ -199,8 +199,8 @@ TEST_F(FaultyDrill, TellsThatTheTokenDidNotSign) {
 TEST_F(FaultyDrill, LeavesNothingWhenItIsKilled) {
   const unsigned count = Signatures();
   Plan("C_Sign " + std::to_string(count - 2) + " 1 hang\n");
-  Process process = Process::Start(command_, environment_);
-  while (!Read("token/plan").empty()) {
+  Process process = Process::Start(command_);
+  while (!Read("faulty/plan").empty()) {
     if (const auto status = process.Wait(std::chrono::milliseconds(10))) {
       FAIL() << *status << process.output();
     }

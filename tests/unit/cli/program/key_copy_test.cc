@@ -172,6 +172,12 @@ TEST_F(KeyCopy, IsConfirmedByTheFingerprint) {
   EXPECT_THAT(Log(), AllOf(HasSubstr("key-copy-to"), Not(HasSubstr("key-copy-from"))));
 }
 
+TEST_F(KeyCopy, PrintsTheWholeCommandForAPreparedKey) {
+  EXPECT_THAT(Text(Copy("main", "spare", {"--type", "ec", "--prepare"})),
+              HasSubstr("key copy mail.example.test --type ec --from main --to spare "
+                        "--fingerprint "));
+}
+
 TEST_F(KeyCopy, GoesToAPreparedKeyOfTheRightFingerprintOnly) {
   MakeKey("rsa");
   const Json made = Answer(Copy("main", "spare", {"--prepare"}));
@@ -188,6 +194,43 @@ TEST_F(KeyCopy, GoesToAPreparedKeyOfTheRightFingerprintOnly) {
   Text({"key", "delete", kName, "--token", "spare", "--yes", "--force"});
   EXPECT_THAT(Fails(Copy("main", "spare", {"--fingerprint", fingerprint})),
               HasSubstr("none was prepared"));
+}
+
+TEST_F(KeyCopy, IsNoBackupOfItselfOnceTheOtherIsGone) {
+  MakeKey("ec");
+  Text(Copy("main", "spare", {"--yes"}));
+  Text({"backup", "record", "--external", kName, "--token", "main", "--at", "spare", "--note",
+        "key copy"});
+  Text({"drill", "--external", kName, "--type", "ec"});
+  EXPECT_THAT(Text({"backup", "check"}), HasSubstr("the token \"spare\" signed as the key"));
+  std::filesystem::rename(File("etc/tokens.d/main.toml"), File("main.toml"));
+  const auto alone = Run({"backup", "check"});
+  EXPECT_EQ(alone.status, 1);
+  EXPECT_THAT(alone.out, AllOf(HasSubstr("no-standby"), HasSubstr("is the key itself now")));
+  std::filesystem::rename(File("main.toml"), File("etc/tokens.d/main.toml"));
+  Text({"key", "delete", kName, "--token", "main", "--yes"});
+  EXPECT_THAT(Run({"backup", "check"}).out,
+              AllOf(HasSubstr("no-standby"), HasSubstr("which is deleted: the one on \"spare\"")));
+}
+
+TEST_F(KeyCopy, StaysTheCurrentKeyWhereItIsWhenTheCopyIsDeleted) {
+  MakeKey("ec");
+  Text(Copy("main", "spare", {"--yes"}));
+  const Json gone = Answer({"key", "delete", kName, "--token", "spare", "--yes", "--force"});
+  EXPECT_EQ(gone["token"], "spare");
+  EXPECT_EQ(gone["still_on"], Json::array({"main"}));
+  EXPECT_THAT(Read("etc/current.toml"), HasSubstr(kName));
+  EXPECT_EQ(Key("main", "ec")["current"], true);
+  Text({"key", "delete", kName, "--token", "main", "--yes", "--force"});
+  EXPECT_THAT(Read("etc/current.toml"), Not(HasSubstr(kName)));
+}
+
+TEST_F(KeyCopy, SaysThatItIsThereAlreadyWhereNoOtherCanBeCopied) {
+  MakeKey("ec");
+  Text(Copy("main", "spare", {"--yes"}));
+  EXPECT_THAT(Fails({"key", "copy", kName, "--to", "main", "--yes"}),
+              AllOf(HasSubstr("the token \"main\" has a key mail.example.test already"),
+                    HasSubstr("not exportable from the token \"spare\"")));
 }
 
 TEST_F(KeyCopy, RefusesAKeyThatIsNotExportable) {
