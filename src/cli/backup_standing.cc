@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/key_choice.h"
+#include "cli/run_programs.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/shell_quote.h"
@@ -48,19 +49,7 @@ BackupStanding StandingOfFile(const BackupRecord& record, const std::string& whi
 // IsGone: no token is configured under the name.
 bool IsGone(const config::Settings& settings, const std::string& token) {
   std::error_code error;
-  const auto file = settings.tokens_dir / (token + ".toml");
-  return !std::filesystem::exists(file, error) && !error;
-}
-
-// SeveralTokens: a command that puts a key on one has to be told on which.
-bool SeveralTokens(const config::Settings& settings) {
-  std::error_code error;
-  size_t count = 0;
-  for (std::filesystem::directory_iterator each(settings.tokens_dir, error), end;
-       !error && each != end; each.increment(error)) {
-    count += each->path().extension() == ".toml" ? 1 : 0;
-  }
-  return count > 1;
+  return !std::filesystem::exists(settings.TokenFile(token), error) && !error;
 }
 
 }  // namespace
@@ -108,8 +97,9 @@ std::string WayBack(const config::Settings& settings, const std::string& name,
   const auto records = LoadBackupRecords(settings);
   const std::string file = records ? BackupFileOf(*records, name, type, "") : std::string();
   if (file.empty()) return {};
+  const auto tokens = RunTokenNames(settings);  // of several, a restore has to be told which
   return "`keybroker backup restore " + ShellQuote(file) +
-         (SeveralTokens(settings) ? " --token TOKEN" : "") + "` puts it back";
+         (tokens && tokens->size() > 1 ? " --token TOKEN" : "") + "` puts it back";
 }
 
 std::string DrillCommand(const std::string& file) {
@@ -171,11 +161,12 @@ BackupStanding StandingOfExternal(const config::Settings& settings, const Extern
     return {
         "no-standby",
         "it was the backup of the key on the token \"" + external.from +
-            (unconfigured ? "\", which is not configured here any more" : "\", which is deleted") +
+            (unconfigured ? "\", which is not configured here any more"
+                          : "\", which was deleted there") +
             ": the one on \"" + external.drilled_on +
-            "\" is the key itself now. Once there is another: `keybroker backup record "
-            "--external " +
-            which + " --token " + external.drilled_on + " --note TEXT`"};
+            "\" is the key itself now. Record it anew where another token has it too: `keybroker "
+            "backup record --external " +
+            which + " --token TOKEN --note TEXT`"};
   }
   return {"good", "the token \"" + external.drilled_on + "\" signed as the key at " +
                       credential::FormatTime(external.drilled)};

@@ -73,6 +73,13 @@ Result<Json> DeleteOnToken(const TokenAccess& access, const policy::CurrentKeys&
   });
 }
 
+// OthersAfter is which other tokens have the key, or may have it.
+Holders OthersAfter(const config::Settings& settings, const KeyWish& wish,
+                    const std::string& deleted_on) {
+  auto others = HoldersBesides(settings, wish, deleted_on);
+  return others ? std::move(*others) : Holders{{}, ": " + others.error().detail};
+}
+
 // KeptElsewhere is why the key stays the current one of its name: another token has it too, or may
 // have it; "" when none has.
 std::string KeptElsewhere(const Holders& others) {
@@ -115,23 +122,21 @@ Result<Answer> KeyDelete(const Invocation& invocation, const DeleteOptions& opti
   KB_ASSIGN(const Json key,
             Recorded(change, record, [&] { return DeleteOnToken(access, current, wish); }));
   record.key_id = GetText(key, "id");
-  KB_ASSIGN(const Holders others, HoldersBesides(settings, wish, access.config().name));
+  // The key is gone: nothing that fails from here on may keep that out of the audit log.
+  const Holders others = OthersAfter(settings, wish, access.config().name);
   const std::string kept = KeptElsewhere(others);
-  if (kept.empty()) KB_TRY(ForgetCurrent(settings, key));
   Answer answer =
       MakeAnswer("the key " + wish.name + " (" + GetText(key, "type") + ", id " + record.key_id +
                      ") is gone from the token \"" + access.config().name + "\"",
                  {{"deleted", key}, {"token", access.config().name}, {"still_on", others.names}});
-  if (!kept.empty()) {
-    answer.notes.push_back(kept);
-  } else if (const Status put = RecordDeleted(settings, record.key_id, std::time(nullptr)); !put) {
-    answer.notes.push_back(put.error().detail);
-  }
-  const Status lost = RecordOriginLost(settings, record.key_id, shown.token, std::time(nullptr));
-  if (!lost) answer.notes.push_back(lost.error().detail);
+  if (!kept.empty()) answer.notes.push_back(kept);
+  const int64_t now = std::time(nullptr);
   // A standby token that has lost the key stands for no other token's any more.
-  if (const Status forgot = ForgetProofOn(settings, record.key_id, shown.token); !forgot) {
-    answer.notes.push_back(forgot.error().detail);
+  for (const Status& each : {kept.empty() ? ForgetCurrent(settings, key) : Status(),
+                             kept.empty() ? RecordDeleted(settings, record.key_id, now) : Status(),
+                             RecordOriginLost(settings, record.key_id, shown.token, now),
+                             ForgetProofOn(settings, record.key_id, shown.token)}) {
+    if (!each) answer.notes.push_back("not put down: " + each.error().detail);
   }
   KB_TRY(change.Done(record, answer));
   return answer;

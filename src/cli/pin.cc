@@ -85,7 +85,7 @@ Result<std::optional<uint8_t>> ReadByte(int fd) {
       pollfd one{fd, POLLIN, 0};
       ::poll(&one, 1, -1);
     } else if (errno != EINTR) {
-      return Fail(SystemError("cannot read it", errno));
+      return Fail(SystemError("cannot read what is given or typed", errno));
     }
   }
 }

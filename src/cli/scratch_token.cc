@@ -93,7 +93,11 @@ Result<std::string> ScratchUser() {
     uint16_t random = 0;
     if (RAND_bytes(reinterpret_cast<uint8_t*>(&random), sizeof random) != 1) break;
     const uid_t uid = kFirst + random % kCount;
-    if (::getpwuid(uid) == nullptr && ::getgrgid(uid) == nullptr) return std::to_string(uid);
+    std::string name = std::to_string(uid);
+    // systemd's own record of which it has given away; who asks for names may not be told of it.
+    std::error_code error;
+    if (std::filesystem::exists("/run/systemd/dynamic-uid/" + name, error)) continue;
+    if (::getpwuid(uid) == nullptr && ::getgrgid(uid) == nullptr) return name;
   }
   return Fail(Unavailable("there is no user to spare for a drill's scratch token, of the numbers " +
                           std::to_string(kFirst) + " to " + std::to_string(kFirst + kCount - 1)));

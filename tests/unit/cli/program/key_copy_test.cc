@@ -209,8 +209,9 @@ TEST_F(KeyCopy, IsNoBackupOfItselfOnceTheOtherIsGone) {
   EXPECT_THAT(alone.out, AllOf(HasSubstr("no-standby"), HasSubstr("is the key itself now")));
   std::filesystem::rename(File("main.toml"), File("etc/tokens.d/main.toml"));
   Text({"key", "delete", kName, "--token", "main", "--yes"});
-  EXPECT_THAT(Run({"backup", "check"}).out,
-              AllOf(HasSubstr("no-standby"), HasSubstr("which is deleted: the one on \"spare\"")));
+  EXPECT_THAT(
+      Run({"backup", "check"}).out,
+      AllOf(HasSubstr("no-standby"), HasSubstr("which was deleted there: the one on \"spare\"")));
 }
 
 TEST_F(KeyCopy, StaysTheCurrentKeyWhereItIsWhenTheCopyIsDeleted) {

@@ -1,12 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "support/small_disk.h"
 #include "unit/cli/program/backup_host.h"
 
 namespace keybroker::cli::test {
 namespace {
 
+using keybroker::test::SmallDisk;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -49,6 +52,26 @@ TEST_F(RestoreToFile, NeedsNoTokenAndNoConfiguration) {
   EXPECT_EQ(done.status, 0) << done.err;
   EXPECT_THAT(done.err, HasSubstr("no audit log holds that it was done"));
   EXPECT_EQ(PublicKeyOf("key.pem"), Spki(kName, "ec"));
+}
+
+TEST_F(RestoreToFile, WritesNoKeyThatCannotBeRecorded) {
+  if (::getuid() != 0) GTEST_SKIP() << "*** needs root, to mount a small file system";
+  const std::string file = Export("ec");
+  std::filesystem::rename(File("state/operator"), File("state/kept"));
+  const SmallDisk disk(File("state/operator"));
+  std::filesystem::copy(File("state/kept"), File("state/operator"),
+                        std::filesystem::copy_options::recursive);
+  disk.Fill();
+  // What is left of the log's last page takes a few records.
+  bool failed = false;
+  for (int i = 0; i < 40 && !failed; ++i) {
+    const auto out = File("key" + std::to_string(i) + ".pem");
+    const auto done = Run(With({"backup", "restore", file, "--to-file", out, "--yes"}));
+    failed = done.status != 0;
+    EXPECT_EQ(std::filesystem::exists(out), !failed);
+    EXPECT_THAT(done.err, HasSubstr(failed ? "No space left on device" : ""));
+  }
+  EXPECT_TRUE(failed);
 }
 
 TEST_F(RestoreToFile, AsksFirstAndReplacesNothing) {
