@@ -71,6 +71,7 @@ Error Ambiguous(const Holders& holders, const std::vector<token::TokenConfig>& c
                 const std::vector<KeyWish>& wishes, TokenWord word) {
   const std::string option(TokenOption(word));
   std::vector<std::string> names;
+  names.reserve(wishes.size());
   for (const KeyWish& wish : wishes) names.push_back(wish.name);
   const std::string keys = (names.size() == 1 ? "a key " : "each of the keys ") + Joined(names);
   if (!holders.names.empty()) {
@@ -78,6 +79,7 @@ Error Ambiguous(const Holders& holders, const std::vector<token::TokenConfig>& c
                       "): say which with " + option + holders.silent);
   }
   std::vector<std::string> all;
+  all.reserve(configs.size());
   for (const auto& config : configs) all.push_back(config.name);
   return NotFound("no token shows " + keys + " without a login (asked: " + Joined(all) +
                   "): `keybroker key list` lists the keys of all; " + option +

@@ -95,7 +95,9 @@ std::string Count(const std::string& function, std::string* plan) {
       }
     }
     if (count > 0) {
-      left += name + " " + std::to_string(skip) + " " + std::to_string(count) + " " + action + "\n";
+      std::ostringstream line;
+      line << name << ' ' << skip << ' ' << count << ' ' << action << '\n';
+      left += line.str();
     }
   }
   *plan = left;
@@ -109,7 +111,7 @@ std::string TakeAction(const std::string& function) {
   ::flock(fd, LOCK_EX);
   std::string plan = ReadAll(fd);
   const std::string before = plan;
-  const std::string action = Count(function, &plan);
+  std::string action = Count(function, &plan);
   if (plan != before && (::ftruncate(fd, 0) != 0 || ::pwrite(fd, plan.data(), plan.size(), 0) !=
                                                         static_cast<ssize_t>(plan.size()))) {
     ::abort();

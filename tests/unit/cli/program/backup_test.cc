@@ -126,9 +126,10 @@ TEST_F(BackupCommand, RefusesAWeakPasswordAndAPasswordFileThatOthersRead) {
 TEST_F(BackupCommand, GeneratesAPassphraseThatIsShownOnTheTerminalOnly) {
   EXPECT_THAT(Fails({"backup", "export", kName, "--type", "ec", "--generate", "-o", File("safe")}),
               HasSubstr("terminal"));
+  const std::string program = KB_BUILD_DIR "/bin/keybroker";
   auto process = keybroker::test::Process::StartOnTerminal(
-      {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml"), "backup", "export",
-       kName, "--type", "ec", "--generate", "-o", File("safe/k.p12")});
+      {program, "--config", File("etc/keybroker.toml"), "backup", "export", kName, "--type", "ec",
+       "--generate", "-o", File("safe/k.p12")});
   EXPECT_EQ(process.Wait(), 0) << process.output();
   const std::string& screen = process.output();
   const size_t at = screen.find("Into the safe:");
@@ -271,9 +272,10 @@ TEST_F(BackupCommand, VerifiesForAUserWithoutRights) {
     ASSERT_EQ(::chown(File(each).c_str(), 65534, 65534), 0);
   }
   ASSERT_EQ(::chown(file.c_str(), 65534, 65534), 0);
-  const auto result = keybroker::test::RunCommand(With(
-      {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", KB_BUILD_DIR "/bin/keybroker",
-       "--config", File("etc/keybroker.toml"), "backup", "verify", file}));
+  const std::string program = KB_BUILD_DIR "/bin/keybroker";
+  const auto result = keybroker::test::RunCommand(
+      With({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "--config",
+            File("etc/keybroker.toml"), "backup", "verify", file}));
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("no record of it was kept"));
 }

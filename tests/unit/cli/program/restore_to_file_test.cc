@@ -46,9 +46,10 @@ TEST_F(RestoreToFile, WritesTheKeyForItsOwnerAlone) {
 
 TEST_F(RestoreToFile, NeedsNoTokenAndNoConfiguration) {
   const std::string file = Export("ec");
+  const std::string program = KB_BUILD_DIR "/bin/keybroker";
   const auto done = keybroker::test::RunCommand(
-      {KB_BUILD_DIR "/bin/keybroker", "--config", File("no/keybroker.toml"), "backup", "restore",
-       file, "--to-file", File("key.pem"), "--yes", "--password-file", File("password")});
+      {program, "--config", File("no/keybroker.toml"), "backup", "restore", file, "--to-file",
+       File("key.pem"), "--yes", "--password-file", File("password")});
   EXPECT_EQ(done.status, 0) << done.err;
   EXPECT_THAT(done.err, HasSubstr("no audit log holds that it was done"));
   EXPECT_EQ(PublicKeyOf("key.pem"), Spki(kName, "ec"));
