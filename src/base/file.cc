@@ -1,21 +1,20 @@
 #include "keybroker/base/file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
 #include "base/regular_file.h"
+#include "keybroker/base/hex.h"
 
 namespace keybroker {
 namespace {
-
-std::filesystem::path DirectoryOf(const std::filesystem::path& path) {
-  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-}
 
 // The old file, if there is one, is still whole: it is replaced by a finished one only.
 Error CannotWrite(const std::string& name, int error) {
@@ -42,15 +41,42 @@ Status WriteAll(int fd, std::string_view content, const std::string& name) {
   return {};
 }
 
+// MakeBeside makes a file in directory that nobody else opens, by a name nobody can foresee. Empty,
+// with errno, when it cannot.
+UniqueFd MakeBeside(int directory, const std::string& name, std::string* beside) {
+  for (int tries = 0; tries < 100; ++tries) {
+    uint8_t random[6];
+    if (::getentropy(random, sizeof random) != 0) return UniqueFd();
+    *beside = "." + name + "." + Hex(random);
+    UniqueFd fd(::openat(directory, beside->c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                         S_IRUSR | S_IWUSR));
+    if (fd || errno != EEXIST) return fd;
+  }
+  return UniqueFd();
+}
+
+Status SyncDirectory(int directory, const std::filesystem::path& name) {
+  if (::fsync(directory) == 0) return {};
+  return Fail(SystemError("cannot sync the directory " + name.string(), errno));
+}
+
 }  // namespace
+
+std::filesystem::path DirectoryOf(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+bool IsInMemory(const std::filesystem::path& directory) {
+  struct statfs info {};
+  return ::statfs(directory.c_str(), &info) == 0 &&
+         (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
+}
 
 Status SyncDirectoryOf(const std::filesystem::path& file) {
   const auto directory = DirectoryOf(file);
-  UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) {
-    return Fail(SystemError("cannot sync the directory " + directory.string(), errno));
-  }
-  return {};
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return Fail(SystemError("cannot open the directory " + directory.string(), errno));
+  return SyncDirectory(fd.get(), directory);
 }
 
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size) {
@@ -71,45 +97,64 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size)
   }
 }
 
-StagedFile::StagedFile(StagedFile&& other) noexcept
-    : path_(std::move(other.path_)), beside_(std::exchange(other.beside_, {})) {}
-
 StagedFile::~StagedFile() {
-  if (!beside_.empty()) ::unlink(beside_.c_str());
+  if (directory_ && !beside_.empty()) ::unlinkat(directory_.get(), beside_.c_str(), 0);
 }
 
 Result<StagedFile> StagedFile::Write(const std::filesystem::path& path, std::string_view content,
                                      mode_t mode, FileOwner owner) {
-  const auto directory = DirectoryOf(path);
-  std::string beside = (directory / ("." + path.filename().string() + ".XXXXXX")).string();
-  const UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
-  if (!fd) return Fail(CannotWriteIn(directory, errno));
-  StagedFile staged(path, std::move(beside));
-  KB_TRY(WriteAll(fd.get(), content, path.string()));
+  const auto parent = DirectoryOf(path);
+  UniqueFd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return Fail(CannotWriteIn(parent, errno));
+  std::string beside;
+  UniqueFd file = MakeBeside(directory.get(), path.filename().string(), &beside);
+  if (!file) return Fail(CannotWriteIn(parent, errno));
+  StagedFile staged(path, std::move(directory), std::move(file), std::move(beside));
+  const int fd = staged.file_.get();
+  KB_TRY(WriteAll(fd, content, path.string()));
   // Owner before mode: until then only the writing process's user can open it.
   if ((owner.uid != static_cast<uid_t>(-1) || owner.gid != static_cast<gid_t>(-1)) &&
-      ::fchown(fd.get(), owner.uid, owner.gid) != 0) {
+      ::fchown(fd, owner.uid, owner.gid) != 0) {
     return Fail(SystemError("cannot give " + path.string() + " its owner", errno));
   }
-  if (::fchmod(fd.get(), mode) != 0) return Fail(SystemError("fchmod " + path.string(), errno));
-  if (::fsync(fd.get()) != 0) return Fail(CannotWrite(path.string(), errno));
+  if (::fchmod(fd, mode) != 0) return Fail(SystemError("fchmod " + path.string(), errno));
+  if (::fsync(fd) != 0) return Fail(CannotWrite(path.string(), errno));
   return staged;
 }
 
-// link(2) refuses an existing name, rename(2) replaces.
+// linkat(2) refuses an existing name, renameat(2) replaces.
 Status StagedFile::Publish(Overwrite overwrite) {
+  const int directory = directory_.get();
+  const std::string name = path_.filename().string();
   const bool refuse = overwrite == Overwrite::kRefuse;
-  const int result =
-      refuse ? ::link(beside_.c_str(), path_.c_str()) : ::rename(beside_.c_str(), path_.c_str());
+  const int result = refuse ? ::linkat(directory, beside_.c_str(), directory, name.c_str(), 0)
+                            : ::renameat(directory, beside_.c_str(), directory, name.c_str());
   if (result != 0) {
     if (errno == EEXIST) {
       return Fail(Conflict(path_.string() + " exists already; it was left as it is"));
     }
     return Fail(SystemError("cannot put " + path_.string() + " in place", errno));
   }
-  if (refuse) ::unlink(beside_.c_str());
+  if (refuse) ::unlinkat(directory, beside_.c_str(), 0);
   beside_.clear();
-  return SyncDirectoryOf(path_);
+  return SyncDirectory(directory, DirectoryOf(path_));
+}
+
+Status StagedFile::Retract() {
+  const std::string name = path_.filename().string();
+  struct stat own {};
+  struct stat there {};
+  if (::fstat(file_.get(), &own) != 0 ||
+      ::fstatat(directory_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) {
+    return Fail(SystemError("cannot find " + path_.string() + " again", errno));
+  }
+  if (own.st_dev != there.st_dev || own.st_ino != there.st_ino) {
+    return Fail(Conflict(path_.string() + " is another file by now, which was left"));
+  }
+  if (::unlinkat(directory_.get(), name.c_str(), 0) != 0) {
+    return Fail(SystemError("cannot remove " + path_.string(), errno));
+  }
+  return SyncDirectory(directory_.get(), DirectoryOf(path_));
 }
 
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content, mode_t mode,

@@ -120,8 +120,8 @@ Status PutDown(const config::Settings& settings, const TokenAccess& access, Chan
     KB_TRY(record(settings, {job.path, sha256, manifest}, std::time(nullptr)));
   }
   return change.Record({"backup-export", manifest.name, Hex(manifest.id),
-                        "token " + access.config().name + ", file " + job.path.string() +
-                            ", sha256 " + sha256 + RecipientsText(job.backup)},
+                        "token " + access.config().name + RecipientsText(job.backup) + ", " +
+                            RecordedFile(job.path, sha256)},
                        job.done);
 }
 

@@ -1,12 +1,13 @@
 #include "cli/backup_export_job.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include "cli/layout.h"
 #include "keybroker/backup/cms.h"
-#include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
 
@@ -57,8 +58,9 @@ Status WriteJob(const Secret& password, ExportJob* job) {
                    ? backup::FormatCms(job->backup)
                    : backup::FormatBackup(job->backup, password);
   if (!job->bytes) return Fail(job->bytes.error());
-  KB_TRY(WriteFileAtomically(job->path, *job->bytes, 0600, Overwrite::kRefuse));
-  job->written = true;
+  KB_ASSIGN(StagedFile file, StagedFile::Write(job->path, *job->bytes, 0600));
+  KB_TRY(file.Publish(Overwrite::kRefuse));
+  job->file.emplace(std::move(file));
   const Status sound = ReadBack(password, *job);
   if (sound) return sound;
   // Nobody shall take it for a backup.
@@ -69,22 +71,27 @@ Status WriteJob(const Secret& password, ExportJob* job) {
 }
 
 Status RemoveJob(ExportJob* job) {
-  std::error_code error;
-  std::filesystem::remove(job->path, error);
-  if (error || !SyncDirectoryOf(job->path)) {
-    return Fail(Internal("The file could not be removed: remove " + job->path.string()));
+  const Status removed = job->file ? job->file->Retract() : Status();
+  if (!removed) {
+    return Fail(Internal("The file could not be removed (" + removed.error().detail + "): remove " +
+                         job->path.string()));
   }
-  job->written = false;
+  job->file.reset();
   return {};
 }
 
 std::vector<std::string> DirectoryNotes(const std::filesystem::path& file) {
-  const auto directory = file.parent_path();
-  std::error_code none;
-  const auto mode = std::filesystem::status(directory, none).permissions();
-  using std::filesystem::perms;
-  if (none || (mode & (perms::group_write | perms::others_write)) == perms::none) return {};
-  return {EscapeUnprintable(directory.string()) +
+  const auto directory = DirectoryOf(file);
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0) return {};
+  const std::string name = EscapeUnprintable(directory.string());
+  if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
+    return {name + " belongs to user " + std::to_string(info.st_uid) +
+            ", who can exchange or remove what is in it: chown it, or move the backups"};
+  }
+  const bool others_write = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  if (!others_write || (info.st_mode & S_ISVTX) != 0) return {};
+  return {name +
           " is writable for others, who can exchange or remove what is in it: chmod go-w, or move "
           "the backups"};
 }

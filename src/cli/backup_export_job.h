@@ -9,6 +9,7 @@
 #include "cli/answer.h"
 #include "cli/backup_subject.h"
 #include "keybroker/backup/backup_file.h"
+#include "keybroker/base/file.h"
 #include "keybroker/token/key_pair.h"
 
 namespace keybroker::cli {
@@ -21,7 +22,7 @@ struct ExportJob {
   backup::Backup backup;
   Secret kek;  // kPkcs12
   Result<std::string> bytes = std::string();
-  bool written = false;  // the file of that path is this job's
+  std::optional<StagedFile> file;  // once it is published, until it is removed
   Status done;
   bool begun = false;  // its file was to be written: it has a place in record and answer
 };
@@ -44,8 +45,8 @@ Status WriteJob(const Secret& password, ExportJob* job);
 // RemoveJob takes the file of a job away again, durably. Internal when it may still be there.
 Status RemoveJob(ExportJob* job);
 
-// DirectoryNotes warns where others may write beside the file: they can put another one in the
-// place of a backup, or none.
+// DirectoryNotes warns where others than root and whoever runs this can put another file in the
+// place of a backup, or none: the directory is theirs, or is writable for them and not sticky.
 std::vector<std::string> DirectoryNotes(const std::filesystem::path& file);
 
 // KeyOfJob finds the job's key on the token, in the token's process.

@@ -64,7 +64,11 @@ std::string DefectCode(const BackupInput& input, const backup::FileError& error,
 
 Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
                      const std::optional<config::Settings>& settings) {
-  const std::string text = DefectText(input, error, settings);
+  std::string text = DefectText(input, error, settings);
+  if (error.defect == backup::Defect::kNotABackup) {
+    text += ". A key file of another program comes onto a token with `keybroker key import " +
+            ShellQuote(input.path) + "`";
+  }
   Answer answer;
   answer.good = false;
   answer.exit_when_not_good = static_cast<int>(error.defect);
@@ -82,8 +86,8 @@ void RecordRefusal(const config::Settings& settings, std::string_view action,
   if (change) {
     const Error why = IsOpenersFault(error.defect) ? Denied("") : Malformed("");
     recorded = change->Record({std::string(action), "", "",
-                               "file " + input.path + ", sha256 " + input.sha256 + ", " +
-                                   std::string(backup::DefectName(error.defect))},
+                               std::string(backup::DefectName(error.defect)) + ", " +
+                                   RecordedFile(input.path, input.sha256)},
                               Fail(why));
   }
   if (recorded) return;

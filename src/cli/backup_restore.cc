@@ -87,8 +87,9 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
                               {"differences", outcome["differences"]},
                               {"key", outcome["key"]}});
   const ChangeRecord record{"backup-restore", manifest.name, Hex(manifest.id),
-                            "token " + token + ", file " + input.path + ", sha256 " + input.sha256 +
-                                (GetBool(outcome, "present") ? ", already there" : "")};
+                            "token " + token +
+                                (GetBool(outcome, "present") ? ", already there, " : ", ") +
+                                RecordedFile(input.path, input.sha256)};
   answer.notes = BackupWarnings(backup);
   for (std::string& note : RemovedNotes(outcome)) answer.notes.push_back(std::move(note));
   WarnOfNewer(settings, manifest, answer);
@@ -111,12 +112,7 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
 }
 
 Answer Refused(const config::Settings& settings, const BackupInput& input,
-               backup::FileError error) {
-  if (error.defect == backup::Defect::kNotABackup) {
-    error.detail +=
-        ". A key file of another program comes onto a token with `keybroker key import " +
-        EscapeUnprintable(input.path) + "`";
-  }
+               const backup::FileError& error) {
   Answer answer = RefusedBackup(input, error, settings);
   RecordRefusal(settings, "backup-restore", input, error, answer);
   return answer;

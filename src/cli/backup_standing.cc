@@ -80,26 +80,32 @@ std::string UnbackedText(const Unbacked& key) {
          "no key out)";
 }
 
-std::string BackupFileOf(const std::vector<BackupRecord>& records, const std::string& name,
-                         std::optional<cryptoki::KeyType> type, const std::string& id) {
+std::string RestoreOf(const config::Settings& settings, const std::vector<BackupRecord>& records,
+                      const std::string& name, std::optional<cryptoki::KeyType> type,
+                      const std::string& id) {
   const BackupRecord* best = nullptr;
+  bool whole = false;
   for (const BackupRecord& record : records) {
     const bool fits = record.name == name && (id.empty() || record.id == id) &&
                       (!type || record.type == cryptoki::KeyTypeName(*type));
     if (!fits || record.file.empty()) continue;
-    if (best == nullptr || record.verified > best->verified) best = &record;
+    const bool good = StandingOfFile(record, "").good();
+    const bool better =
+        best == nullptr || (good && !whole) || (good == whole && record.verified > best->verified);
+    if (better) best = &record, whole = good;
   }
-  return best == nullptr ? std::string() : best->file;
+  if (best == nullptr) return {};
+  const auto tokens = RunTokenNames(settings);  // of several, a restore has to be told which
+  return "`keybroker backup restore " + ShellQuote(best->file) +
+         (tokens && tokens->size() > 1 ? " --token TOKEN`" : "`") +
+         (whole ? "" : ", once that file is there again as it was,");
 }
 
 std::string WayBack(const config::Settings& settings, const std::string& name,
                     std::optional<cryptoki::KeyType> type) {
   const auto records = LoadBackupRecords(settings);
-  const std::string file = records ? BackupFileOf(*records, name, type, "") : std::string();
-  if (file.empty()) return {};
-  const auto tokens = RunTokenNames(settings);  // of several, a restore has to be told which
-  return "`keybroker backup restore " + ShellQuote(file) +
-         (tokens && tokens->size() > 1 ? " --token TOKEN" : "") + "` puts it back";
+  const std::string restore = records ? RestoreOf(settings, *records, name, type, "") : "";
+  return restore.empty() ? "" : restore + " puts it back";
 }
 
 std::string DrillCommand(const std::string& file) {

@@ -40,10 +40,12 @@ Result<std::vector<Unbacked>> UnbackedKeys(const config::Settings& settings,
 // UnbackedText says so of one, and what to do.
 std::string UnbackedText(const Unbacked& key);
 
-// BackupFileOf is the file on record of a lost key; empty: there is none. An empty id is any
-// generation, no type either.
-std::string BackupFileOf(const std::vector<BackupRecord>& records, const std::string& name,
-                         std::optional<cryptoki::KeyType> type, const std::string& id);
+// RestoreOf is the command that restores a lost key from a file on record, one that is there and is
+// what it was before another, and says so when none is; empty: no file is on record. An empty id is
+// any generation, no type either.
+std::string RestoreOf(const config::Settings& settings, const std::vector<BackupRecord>& records,
+                      const std::string& name, std::optional<cryptoki::KeyType> type,
+                      const std::string& id);
 
 // WayBack is what brings a lost key back where a backup file of it is on record ("`keybroker backup
 // restore FILE` puts it back"); empty: none is, or who asks may not read the records.

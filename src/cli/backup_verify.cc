@@ -31,9 +31,9 @@ Status Remember(const config::Settings& settings, const BackupInput& input,
   }
   if (!change) return Fail(change.error());
   KB_TRY(RecordVerified(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));
-  return change->Record({"backup-verify", manifest.name, Hex(manifest.id),
-                         "file " + input.path + ", sha256 " + input.sha256},
-                        {});
+  return change->Record(
+      {"backup-verify", manifest.name, Hex(manifest.id), RecordedFile(input.path, input.sha256)},
+      {});
 }
 
 Answer Refused(const std::optional<config::Settings>& settings, const BackupInput& input,

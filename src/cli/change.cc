@@ -64,6 +64,10 @@ Result<UniqueFd> TakeLock(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::string RecordedFile(const std::string& path, const std::string& sha256) {
+  return "sha256 " + sha256 + ", file " + path;
+}
+
 std::string OperatorName() {
   std::string uid = std::to_string(::getuid());
   if (auto login = ReadFile("/proc/self/loginuid", 64); login && !login->empty()) {

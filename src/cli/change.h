@@ -46,6 +46,10 @@ class Change {
   audit::Log log_;
 };
 
+// RecordedFile is what a record says of a file. It stands last there: the audit log cuts long
+// details, and a path can be made long.
+std::string RecordedFile(const std::string& path, const std::string& sha256);
+
 // OperatorName is who logged in, as the kernel remembers it through su and sudo, else the user.
 std::string OperatorName();
 

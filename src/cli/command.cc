@@ -10,6 +10,7 @@
 #include "cli/man_page.h"
 #include "cli/nearest.h"
 #include "cli/typed_command.h"
+#include "keybroker/base/joined.h"
 
 namespace keybroker::cli {
 namespace {
@@ -54,6 +55,18 @@ std::vector<std::string> OptionsOf(const CLI::App* app) {
   return options;
 }
 
+// NamedElsewhere is for the right verb behind the wrong noun, or behind none.
+std::string NamedElsewhere(const CLI::App& root, std::string_view word) {
+  std::vector<std::string> commands;
+  for (const std::string& noun : WordsOf(root)) {
+    if (noun == word) commands.push_back("`keybroker " + noun + "`");
+    for (const std::string& verb : WordsOf(*root.get_subcommand(noun))) {
+      if (verb == word) commands.push_back("`keybroker " + noun + " " + verb + "`");
+    }
+  }
+  return commands.empty() ? "" : ": did you mean " + Joined(commands, " or ") + "?";
+}
+
 // Meant looks for the first word that this program does not have, and for the one that is near it.
 std::string Meant(const CLI::App& root, int argc, char** argv) {
   const CLI::App* app = &root;
@@ -70,7 +83,8 @@ std::string Meant(const CLI::App& root, int argc, char** argv) {
     if (std::find(words.begin(), words.end(), word) == words.end()) {
       // It may be the value of an option in front of the noun.
       if (i > 1 && std::string_view(argv[i - 1]).starts_with("--")) continue;
-      return DidYouMean(word, words);
+      const std::string elsewhere = NamedElsewhere(root, word);
+      return elsewhere.empty() ? DidYouMean(word, words) : elsewhere;
     }
     app = app->get_subcommand(std::string(word));
   }

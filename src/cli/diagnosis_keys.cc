@@ -93,12 +93,10 @@ void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys
           });
       if (known) continue;
       const std::string bound = "it is bound to " + binding.key;
-      const std::string backup = BackupFileOf(records, binding.key, binding.type, "");
-      if (!backup.empty() && unknown.empty()) {
-        diagnosis.Wrong("listener " + name, bound +
-                                                ", which is on no token: `keybroker backup "
-                                                "restore " +
-                                                ShellQuote(backup) + "`");
+      const std::string restore = RestoreOf(settings, records, binding.key, binding.type, "");
+      if (!restore.empty() && unknown.empty()) {
+        diagnosis.Wrong("listener " + name,
+                        bound + ", which is on no token: " + restore + " puts it back");
         continue;
       }
       const std::string type = binding.type ? TypeOption(*binding.type) : std::string();
@@ -132,12 +130,11 @@ void ExamineKeys(const config::Settings& settings, const Json& broker_status, in
         diagnosis.Warn(subject,
                        "whether the current key " + id + " is there is not known: " + unknown);
       } else {
-        const std::string backup = BackupFileOf(records, name, type, id);
-        diagnosis.Wrong(
-            subject,
-            "the current key " + id + " is on no token that the broker sees: " +
-                (backup.empty() ? "`keybroker key list`, or restore it"
-                                : "`keybroker backup restore " + ShellQuote(backup) + "`"));
+        const std::string restore = RestoreOf(settings, records, name, type, id);
+        diagnosis.Wrong(subject, "the current key " + id +
+                                     " is on no token that the broker sees: " +
+                                     (restore.empty() ? "`keybroker key list`, or restore it"
+                                                      : restore + " puts it back"));
         continue;
       }
     }

@@ -128,10 +128,9 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
   KB_ASSIGN(Change change, Change::Begin(settings));
   for (const Drilled& drilled : all) {
     if (!drilled.held) continue;
-    ChangeRecord record{"drill", "", "",
-                        "level " + std::to_string(level) + ", file " + drilled.path + ", sha256 " +
-                            drilled.input.sha256};
+    ChangeRecord record{"drill", "", "", "level " + std::to_string(level)};
     if (drilled.defect) record.detail += ", " + std::string(backup::DefectName(*drilled.defect));
+    record.detail += ", " + RecordedFile(drilled.path, drilled.input.sha256);
     const bool denied = drilled.defect && IsOpenersFault(*drilled.defect);
     const Status outcome = drilled.failure.empty() ? Status()
                            : denied                ? Fail(Denied(drilled.failure))

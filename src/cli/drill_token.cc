@@ -1,6 +1,7 @@
 #include "cli/drill_token.h"
 
 #include "cli/scratch_token.h"
+#include "keybroker/base/file.h"
 
 namespace keybroker::cli {
 namespace {
@@ -12,8 +13,10 @@ Result<Json> OnTokenIn(const std::filesystem::path& folder, const std::string& m
   KB_ASSIGN(const auto token, MakeScratchToken(config, folder, pin));
   KB_ASSIGN(const auto session, token.OpenSession(false));
   KB_ASSIGN(Json json, work(session, keks));
-  json["token"] =
-      "scratch token in memory: " + token.info().manufacturer + " " + token.info().model;
+  // The key is a session object, which stays in the process's memory wherever the token lies.
+  json["token"] = std::string("scratch token ") +
+                  (IsInMemory(folder) ? "in memory: " : "on disk: ") + token.info().manufacturer +
+                  " " + token.info().model;
   return json;
 }
 

@@ -63,9 +63,9 @@ Status FillJob(Making& making, const Json& made) {
 }
 
 std::string FileText(const Making& making) {
-  return "token " + making.access.config().name + ", at birth, file " + making.job.path.string() +
-         ", sha256 " +
-         (making.job.written ? backup::FileSha256(*making.job.bytes) : std::string("none"));
+  return "token " + making.access.config().name + ", at birth, " +
+         RecordedFile(making.job.path,
+                      making.job.file ? backup::FileSha256(*making.job.bytes) : "none");
 }
 
 Status WriteFile(Making& making) {
@@ -75,7 +75,7 @@ Status WriteFile(Making& making) {
   const Status recorded = making.change.Record(
       {"backup-export", manifest.name, Hex(manifest.id), FileText(making)}, written);
   const Status& outcome = written ? recorded : written;
-  if (outcome || !job.written) return outcome;
+  if (outcome || !job.file) return outcome;
   return Fail(WithoutFile(job, outcome.error()));
 }
 

@@ -159,8 +159,8 @@ Result<Made> Make(Change& change, const TokenAccess& access, const GenerateOptio
 // TellOfBirth adds what became of the backup to the answer, and to the record.
 void TellOfBirth(const Born& born, const std::string& token, Answer& answer, ChangeRecord& record) {
   const std::string file = GetText(born.backup, "file");
-  record.detail += ", out of the backup at birth, file " + file + ", sha256 " +
-                   GetText(born.backup, "sha256") + "; " + ExposureText(born.exposure);
+  record.detail += ", out of the backup at birth; " + ExposureText(born.exposure) + "; " +
+                   RecordedFile(file, GetText(born.backup, "sha256"));
   answer.text = BornText(born, token) + answer.text +
                 "\nthen: copy the backup off this host, and keybroker drill " + ShellQuote(file);
   answer.json["backup"] = born.backup;

@@ -95,8 +95,8 @@ void RecordRefusal(const config::Settings& settings, const Source& source,
   if (change) {
     const Error why = error.defect == KeyFileDefect::kPassword ? Denied("") : Malformed("");
     recorded = change->Record({"key-import", "", "",
-                               "file " + source.path + ", sha256 " + source.sha256 + ", " +
-                                   std::string(backup::KeyFileDefectName(error.defect))},
+                               std::string(backup::KeyFileDefectName(error.defect)) + ", " +
+                                   RecordedFile(source.path, source.sha256)},
                               Fail(why));
   }
   if (recorded) return;
@@ -244,10 +244,10 @@ Result<Answer> Finish(Change& change, const ImportOptions& options, const Source
   const bool present = GetBool(outcome, "present");
   Answer answer = Tell(source, file, outcome, token);
   const ChangeRecord record{"key-import", file.key.name, Hex(file.key.id),
-                            "token " + token + ", file " + source.path + ", sha256 " +
-                                source.sha256 + ", " + file.format +
+                            "token " + token + ", " + file.format +
                                 (GetBool(outcome, "in_the_clear") ? ", in the clear" : "") +
-                                (present ? ", already there" : "")};
+                                (present ? ", already there, " : ", ") +
+                                RecordedFile(source.path, source.sha256)};
   if (!present || GetBool(outcome, "completed")) {
     KB_TRY(Recorded(change, record, [&] {
       return StoreArrivedGeneration(settings, file.key, outcome["others"], kWords, answer);

@@ -1,8 +1,5 @@
 #include "cli/restore_to_file.h"
 
-#include <linux/magic.h>
-#include <sys/vfs.h>
-
 #include <filesystem>
 
 #include "cli/change.h"
@@ -14,12 +11,6 @@
 
 namespace keybroker::cli {
 namespace {
-
-bool IsInMemory(const std::filesystem::path& file) {
-  struct statfs where {};
-  const auto directory = file.has_parent_path() ? file.parent_path() : ".";
-  return ::statfs(directory.c_str(), &where) == 0 && where.f_type == TMPFS_MAGIC;
-}
 
 Status WriteKey(const backup::Backup& backup, const Secret& kek, const std::string& path) {
   KB_ASSIGN(const Secret pem, backup::PrivateKeyPem(backup, kek));
@@ -40,7 +31,7 @@ Answer Told(const BackupInput& input, const backup::Manifest& manifest, const st
                   {"written", std::filesystem::absolute(path).string()},
                   {"key", {{"name", manifest.name}, {"id", Hex(manifest.id)}}}});
   answer.notes = {"whoever can read that file has the key: keep it no longer than it takes"};
-  if (!IsInMemory(path)) {
+  if (!IsInMemory(DirectoryOf(path))) {
     answer.notes.push_back(
         "it is on a disk, where a deleted file may be found again: a file in /dev/shm is not");
   }
@@ -69,7 +60,7 @@ Result<Answer> RestoreToFile(const std::optional<config::Settings>& settings,
   KB_ASSIGN(Change change, Change::Begin(*settings));
   const ChangeRecord record{
       "backup-restore-to-file", manifest.name, Hex(manifest.id),
-      "file " + input.path + ", sha256 " + input.sha256 + ", in the clear to " + path};
+      "in the clear to " + path + ", " + RecordedFile(input.path, input.sha256)};
   // First: where it cannot be recorded, or is killed in the middle, no key lies about unrecorded.
   KB_TRY(change.Record(record, {}));
   KB_TRY(Recorded(change, record, [&] { return WriteKey(backup, kek, path); }));

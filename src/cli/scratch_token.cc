@@ -1,12 +1,10 @@
 #include "cli/scratch_token.h"
 
 #include <grp.h>
-#include <linux/magic.h>
 #include <openssl/rand.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,12 +23,6 @@ constexpr char kScratchLabel[] = "keybroker-drill";
 // How long SoftHSM may take for all that it is asked in one go. A limit, not a wait.
 constexpr unsigned kVendorLimitSeconds = 120;
 
-bool IsMemoryFileSystem(const char* directory) {
-  struct statfs info {};
-  return ::statfs(directory, &info) == 0 &&
-         (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
-}
-
 // HoldSignals: what ends a process waits until the folder is gone, and the process ends anyway.
 void HoldSignals() {
   sigset_t signals;
@@ -42,7 +34,7 @@ void HoldSignals() {
 Result<std::filesystem::path> MakeScratchFolder(ScratchPlace place) {
   int failed = 0;
   for (const char* parent : {"/dev/shm", "/tmp"}) {
-    if (place == ScratchPlace::kOnlyMemory && !IsMemoryFileSystem(parent)) continue;
+    if (place == ScratchPlace::kOnlyMemory && !IsInMemory(parent)) continue;
     std::string name = std::string(parent) + "/keybroker-drill-XXXXXX";
     if (::mkdtemp(name.data()) != nullptr) return std::filesystem::path(name);
     failed = errno;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -20,6 +21,16 @@ class TempDir {
     std::string name = (parent / "kbt.XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) abort();
     path_ = name;
+  }
+  // kSamePath: every one of this process, one at a time, has the same path, for files that name it.
+  enum SamePath { kSamePath };
+  explicit TempDir(SamePath) {
+    static const std::string path = [] {
+      const TempDir first;
+      return first.path().string();
+    }();
+    if (::mkdir(path.c_str(), S_IRWXU) != 0) abort();
+    path_ = path;
   }
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;

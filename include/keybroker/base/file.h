@@ -11,6 +11,7 @@
 
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
+#include "keybroker/base/unique_fd.h"
 
 namespace keybroker {
 
@@ -24,6 +25,13 @@ struct FileOwner {
   gid_t gid = static_cast<gid_t>(-1);
 };
 
+// DirectoryOf is the directory that a file of that path is in, "." for a bare name.
+std::filesystem::path DirectoryOf(const std::filesystem::path& path);
+
+// IsInMemory tells whether what is written in directory never reaches a disk of its own accord:
+// tmpfs and ramfs. False when it cannot be looked at.
+bool IsInMemory(const std::filesystem::path& directory);
+
 // SyncDirectoryOf puts the names beside file on the disk: a new or renamed file's name is there
 // only when its directory is.
 Status SyncDirectoryOf(const std::filesystem::path& file);
@@ -32,24 +40,35 @@ Status SyncDirectoryOf(const std::filesystem::path& file);
 enum class Overwrite { kReplace, kRefuse };
 
 // StagedFile is a file written beside its final name and synced: whatever can fail for want of room
-// or rights has happened. It is removed again unless it is published. Move-only.
+// or rights has happened. It is removed again unless it is published. The directory is opened once:
+// whoever exchanges it, or what leads to it, afterwards changes nothing about where the file is
+// written and where it is removed. Move-only.
 class StagedFile {
  public:
   static Result<StagedFile> Write(const std::filesystem::path& path, std::string_view content,
                                   mode_t mode = 0644, FileOwner owner = {});
-  StagedFile(StagedFile&& other) noexcept;
+  StagedFile(StagedFile&&) noexcept = default;
   StagedFile& operator=(StagedFile&&) = delete;
   ~StagedFile();
 
   // Publish gives it its name and syncs the directory. kRefuse fails Conflict when path exists.
   Status Publish(Overwrite overwrite = Overwrite::kReplace);
 
+  // Retract removes the published file again, durably. Conflict when its name is another file's,
+  // which stays.
+  Status Retract();
+
  private:
-  StagedFile(std::filesystem::path path, std::string beside)
-      : path_(std::move(path)), beside_(std::move(beside)) {}
+  StagedFile(std::filesystem::path path, UniqueFd directory, UniqueFd file, std::string beside)
+      : path_(std::move(path)),
+        directory_(std::move(directory)),
+        file_(std::move(file)),
+        beside_(std::move(beside)) {}
 
   std::filesystem::path path_;
-  std::string beside_;  // empty: published, or moved from
+  UniqueFd directory_;
+  UniqueFd file_;
+  std::string beside_;  // its name in directory_ until it is published, then empty
 };
 
 // WriteFileAtomically writes beside, syncs file and directory, and renames: on any failure, a full

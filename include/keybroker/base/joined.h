@@ -4,12 +4,12 @@
 
 namespace keybroker {
 
-// Joined puts words, a range of strings, into one text with commas between.
+// Joined puts words, a range of strings, into one text with between between.
 template <typename Words>
-std::string Joined(const Words& words) {
+std::string Joined(const Words& words, const char* between = ", ") {
   std::string text;
   for (const auto& word : words) {
-    if (!text.empty()) text += ", ";
+    if (!text.empty()) text += between;
     text += word;
   }
   return text;

@@ -131,6 +131,36 @@ TEST(StagedFile, IsInItsPlaceOnlyWhenPublishedAndLeavesNothingElse) {
   EXPECT_EQ(std::distance(begin(files), end(files)), 1);
 }
 
+TEST(StagedFile, IsRetractedWhereItWasWrittenAndNowhereElse) {
+  const test::TempDir dir;
+  const auto mine = dir / "mine";
+  const auto moved = dir / "moved";
+  std::filesystem::create_directory(mine);
+  auto file = StagedFile::Write(mine / "f", "new", 0600);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE(file->Publish(Overwrite::kRefuse));
+  // Whoever owns what leads to it puts another directory in its place.
+  std::filesystem::rename(mine, moved);
+  std::filesystem::create_directory(mine);
+  test::WriteAll(mine / "f", "another's");
+  ASSERT_TRUE(file->Retract());
+  EXPECT_EQ(test::ReadAll(mine / "f"), "another's");
+  EXPECT_FALSE(std::filesystem::exists(moved / "f"));
+}
+
+TEST(StagedFile, LeavesAnotherFileOfItsName) {
+  const test::TempDir dir;
+  auto file = StagedFile::Write(dir / "f", "new", 0600);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE(file->Publish(Overwrite::kRefuse));
+  std::filesystem::remove(dir / "f");
+  test::WriteAll(dir / "f", "another's");
+  const Status retracted = file->Retract();
+  ASSERT_FALSE(retracted);
+  EXPECT_EQ(retracted.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(test::ReadAll(dir / "f"), "another's");
+}
+
 TEST(WriteFileAtomically, FailsWhereThereIsNoDirectory) {
   const test::TempDir dir;
   EXPECT_FALSE(WriteFileAtomically(dir / "none/f", "x").has_value());

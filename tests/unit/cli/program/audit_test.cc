@@ -15,8 +15,8 @@ constexpr char kLog[] = "state/operator/audit.log";
 
 class AuditCommand : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     for (const char* name : {"smtp", "imap", "pop3"}) {
       Text({"listener", "add", name, "--user", "root"});
     }

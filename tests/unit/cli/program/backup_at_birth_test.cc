@@ -24,8 +24,8 @@ constexpr char kNoUnwrap[] = "C_UnwrapKey 0 1000000 84\n";
 // AtBirth has a token behind the faulty module, which wraps nothing; no key yet.
 class AtBirth : public SafeHost {
  protected:
-  void SetUp() override {
-    SafeHost::SetUp();
+  void Make() override {
+    SafeHost::Make();
     std::string text = Read(kToken);
     text.replace(text.find(KB_SOFTHSM), sizeof KB_SOFTHSM - 1,
                  KB_BUILD_DIR "/lib/faulty_module.so");

@@ -16,8 +16,8 @@ using ::testing::Not;
 // CmsHost has a recovery key, as recovery.key, and its certificate configured.
 class CmsHost : public BackupHost {
  protected:
-  void SetUp() override {
-    BackupHost::SetUp();
+  void Make() override {
+    BackupHost::Make();
     RecoveryKey("recovery");
     Configure("recipients = []", "recipients = [\"../recovery.crt\"]");
   }

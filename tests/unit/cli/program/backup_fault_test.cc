@@ -24,8 +24,8 @@ using ::testing::HasSubstr;
 // FaultyBackupHost has its token behind the faulty module, which does what its plan says.
 class FaultyBackupHost : public BackupHost {
  protected:
-  void SetUp() override {
-    BackupHost::SetUp();
+  void Make() override {
+    BackupHost::Make();
     std::string text = Read(kToken);
     text.replace(text.find(KB_SOFTHSM), sizeof KB_SOFTHSM - 1,
                  KB_BUILD_DIR "/lib/faulty_module.so");
@@ -268,7 +268,7 @@ class FullToken : public BackupHost {
     std::filesystem::create_directory(File("disk/tokens"));
     std::filesystem::create_directory_symlink(File("disk/tokens"), File("token/tokens"));
     GiveToTokenUser("disk/tokens");
-    BackupHost::SetUp();
+    BackupHost::Make();
   }
 
   std::optional<SmallDisk> disk_;

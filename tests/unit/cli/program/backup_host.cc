@@ -10,16 +10,16 @@ namespace keybroker::cli::test {
 
 using keybroker::test::Arguments;
 
-void SafeHost::SetUp() {
-  Host::SetUp();
+void SafeHost::Make() {
+  Host::Make();
   InitToken();
   std::filesystem::create_directory(File("safe"));
   Write("password", std::string(kBackupPassword) + "\n", 0600);
   Write("wrong", "another horse battery staple\n", 0600);
 }
 
-void BackupHost::SetUp() {
-  SafeHost::SetUp();
+void BackupHost::Make() {
+  SafeHost::Make();
   MakeCa();
   Key(kName, "rsa");
   Key(kName, "ec");

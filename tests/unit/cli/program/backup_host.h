@@ -11,7 +11,7 @@ inline constexpr char kBackupPassword[] = "correct horse battery staple";
 // SafeHost has a token, and a folder and passwords for backups.
 class SafeHost : public Host {
  protected:
-  void SetUp() override;
+  void Make() override;
 
   // Password gives the options that name the backup's password.
   keybroker::test::Arguments With(keybroker::test::Arguments arguments,
@@ -33,7 +33,7 @@ class SafeHost : public Host {
 // BackupHost has the exportable keys of kName too, RSA and EC, with certificates.
 class BackupHost : public SafeHost {
  protected:
-  void SetUp() override;
+  void Make() override;
 
   // Key makes an exportable key with a certificate from the CA.
   void Key(const std::string& name, const std::string& type) const;

@@ -193,6 +193,8 @@ TEST_F(BackupCommand, ExitsDifferentlyForWhatIsWrongWithAFile) {
   std::string changed = bytes;
   changed.replace(changed.find("\"current\":true"), 14, "\"current\":null");
   EXPECT_EQ(status("hello"), "10 not-a-backup");
+  EXPECT_THAT(Run(With({"backup", "verify", File("it.p12")})).err,
+              HasSubstr("`keybroker key import " + File("it.p12").string() + "`"));
   EXPECT_EQ(status(bytes.substr(0, bytes.size() / 2)), "11 truncated");
   EXPECT_EQ(status(changed), "12 damaged");
   EXPECT_EQ(status(negative), "12 damaged");
@@ -292,6 +294,15 @@ TEST_F(BackupCommand, WarnsOfADirectoryThatOthersWriteTo) {
   const auto result = Run(With({"backup", "export", kName, "--type", "ec", "-o", File("safe")}));
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("is writable for others"));
+  const auto written = [&] {
+    return Run(With({"backup", "export", kName, "--type", "ec", "-o", File("safe")})).err;
+  };
+  ASSERT_EQ(::chmod(File("safe").c_str(), 01777), 0);  // as /tmp: nobody removes another's file
+  EXPECT_THAT(written(), Not(HasSubstr("is writable for others")));
+  if (::geteuid() != 0) return;
+  ASSERT_EQ(::chmod(File("safe").c_str(), 0755), 0);
+  ASSERT_EQ(::chown(File("safe").c_str(), 65534, 65534), 0);
+  EXPECT_THAT(written(), HasSubstr("belongs to user 65534"));
 }
 
 TEST_F(BackupCommand, ChangesNothingWhereTheKeyIsThereOrTheFileIsNotRight) {

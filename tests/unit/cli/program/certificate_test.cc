@@ -17,8 +17,8 @@ constexpr char kNames[] = "DNS:mail.example.test,DNS:imap.example.test";
 
 class CertificateCommand : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     MakeCa();
     Text({"key", "generate", kName});

@@ -15,8 +15,8 @@ using ::testing::Not;
 
 class CheckCommand : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     Text({"listener", "add", "smtp", "--user", "root"});
   }

@@ -21,8 +21,8 @@ constexpr char kNote[] = "clone on the spare, safe B";
 // The key is on "main", exportable; the vendor's means are played by an import of the same file.
 class ExternalBackupHost : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     AddSecond("spare");
     std::string toml = Read("etc/keybroker.toml");

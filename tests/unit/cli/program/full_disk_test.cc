@@ -29,7 +29,7 @@ class FullDisk : public Host {
 
 TEST_F(FullDisk, UnderTheConfigurationChangesNoListener) {
   const SmallDisk disk(File("etc"));
-  Host::SetUp();
+  Host::Make();
   Text({"listener", "add", "smtp", "--user", "root"});
   const std::string before = Read("etc/listeners.d/smtp.toml");
   const long entries = Entries("etc/listeners.d");
@@ -48,7 +48,7 @@ TEST_F(FullDisk, UnderTheConfigurationChangesNoListener) {
 
 TEST_F(FullDisk, UnderTheConfigurationLeavesAGeneratedKeyUsable) {
   const SmallDisk disk(File("etc"));
-  Host::SetUp();
+  Host::Make();
   InitToken();
   disk.Fill();
   const std::string error = Fails({"key", "generate", kName});
@@ -63,7 +63,7 @@ TEST_F(FullDisk, UnderTheConfigurationLeavesAGeneratedKeyUsable) {
 }
 
 TEST_F(FullDisk, UnderThePinFileChangesNoPin) {
-  Host::SetUp();
+  Host::Make();
   InitToken();
   const auto user = FindUser("keybroker-token");
   ASSERT_TRUE(user);
@@ -88,7 +88,7 @@ TEST_F(FullDisk, UnderThePinFileChangesNoPin) {
 }
 
 TEST_F(FullDisk, UnderThePinGuardTriesNoPin) {
-  Host::SetUp();
+  Host::Make();
   InitToken();
   const auto user = FindUser("keybroker-token");
   ASSERT_TRUE(user);
@@ -107,7 +107,7 @@ TEST_F(FullDisk, UnderTheTokenMakesNoKeyAndKeepsTheOthers) {
   std::filesystem::create_directory(File("token"));
   std::filesystem::create_directory(File("disk/tokens"));
   std::filesystem::create_directory_symlink(File("disk/tokens"), File("token/tokens"));
-  Host::SetUp();
+  Host::Make();
   GiveToTokenUser("disk/tokens");
   InitToken();
   Text({"key", "generate", kName});
@@ -123,7 +123,7 @@ TEST_F(FullDisk, UnderTheTokenMakesNoKeyAndKeepsTheOthers) {
 }
 
 TEST_F(FullDisk, UnderTheAuditLogIsToldWithWhatWasDone) {
-  Host::SetUp();
+  Host::Make();
   Text({"listener", "add", "smtp", "--user", "root"});
   const SmallDisk disk(File("state/operator"));
   Text({"listener", "bind", "smtp", kName});

@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <optional>
+#include <string>
+
 #include "keybroker/base/kdf_floor.h"
 #include "keybroker/base/process.h"
 
@@ -11,7 +14,33 @@ namespace keybroker::cli::test {
 using keybroker::test::Arguments;
 using keybroker::test::CommandResult;
 
+namespace {
+
+// Kept is a suite's host as it was made.
+struct Kept {
+  std::string suite;
+  std::optional<keybroker::test::TempDir> folder;
+};
+
+void Copy(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const auto copied = keybroker::test::RunCommand({"cp", "-a", from / ".", to});
+  ASSERT_EQ(copied.status, 0) << copied.err;
+}
+
+}  // namespace
+
 void Host::SetUp() {
+  static Kept kept;
+  const auto& suite = *::testing::UnitTest::GetInstance()->current_test_suite();
+  if (kept.suite == suite.name()) return Copy(kept.folder->path(), dir_.path());
+  Make();
+  if (HasFailure() || suite.test_to_run_count() == 1) return;
+  kept.suite = suite.name();
+  kept.folder.emplace();
+  Copy(dir_.path(), kept.folder->path());
+}
+
+void Host::Make() {
   // The users that the programs become have to get in.
   ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
   for (const char* each : {"etc", "token", "token/tokens"}) {

@@ -21,7 +21,12 @@ class Host : public ::testing::Test {
  protected:
   using Json = nlohmann::json;
 
+  // SetUp gives each test of a suite its own copy of what Make made for the first one that runs.
   void SetUp() override;
+
+  // Make makes the host from nothing. What is no file of the host's folder, such as a member, is a
+  // SetUp's, after this one's.
+  virtual void Make();
 
   // Run runs `keybroker --config ... ARGUMENTS`; Text is its standard output
   // when it succeeds, and fails the test when it does not; Fails is its
@@ -69,7 +74,7 @@ class Host : public ::testing::Test {
   // AllowTheFloor configures the cheapest key derivation that this build allows.
   void AllowTheFloor() const;
 
-  keybroker::test::TempDir dir_;
+  keybroker::test::TempDir dir_{keybroker::test::TempDir::kSamePath};
 };
 
 }  // namespace keybroker::cli::test

@@ -21,8 +21,8 @@ constexpr char kPassword[] = "Backup1!";
 
 class ImportCommand : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     MakeCa();
     Write("password", std::string(kPassword) + "\n", 0600);
@@ -165,8 +165,8 @@ TEST_F(ImportCommand, TakesAKeyManagersBackupFileWithItsCertificate) {
 
 class ImportOnNss : public ImportCommand {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     MakeCa();
     Write("password", std::string(kPassword) + "\n", 0600);
     const std::string database = "sql:" + File("token/tokens").string();

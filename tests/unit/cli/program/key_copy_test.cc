@@ -22,8 +22,8 @@ using ::testing::Not;
 
 class KeyCopy : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     Text(TokenArguments("spare", "spare"));
     Text({"token", "init", "spare", "--so-pin-file", File("so-pin")});
@@ -288,8 +288,8 @@ TEST_F(KeyCopy, OfOneKeyTwiceAtOnceIsACopyAndAComparison) {
 
 class KeyCopyToFaulty : public KeyCopy {
  protected:
-  void SetUp() override {
-    KeyCopy::SetUp();
+  void Make() override {
+    KeyCopy::Make();
     std::string toml = Read("etc/tokens.d/spare.toml");
     toml.replace(toml.find(KB_SOFTHSM), std::string(KB_SOFTHSM).size(),
                  KB_BUILD_DIR "/lib/faulty_module.so");

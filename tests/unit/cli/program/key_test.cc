@@ -15,8 +15,8 @@ using ::testing::HasSubstr;
 
 class KeyCommand : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
   }
 

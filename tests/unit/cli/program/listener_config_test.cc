@@ -17,8 +17,8 @@ constexpr char kEcId[] = "2222222222222222222222222222222222222222";
 
 class ListenerConfigCommand : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     Write("etc/current.toml",
           std::string("[\"") + kName + "\"]\nrsa = \"" + kRsaId + "\"\nec = \"" + kEcId + "\"\n");
     Text({"listener", "add", "smtp", "--user", "root"});

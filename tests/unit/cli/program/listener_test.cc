@@ -14,6 +14,9 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// What `printf whole | sha256sum` prints.
+constexpr char kWholeSha256[] = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
+
 class ListenerCommand : public Host {};
 
 TEST_F(ListenerCommand, AddsBindsShowsUnbindsAndRemoves) {
@@ -175,13 +178,22 @@ TEST_F(ListenerCommand, ChangesReachARunningBroker) {
                                 Not(HasSubstr("listener bind"))));
   // Where a backup of it is on record, that is the way.
   std::filesystem::create_directories(File("state/operator/backups"));
-  Write("state/operator/backups/0a.json",
-        R"({"id":"0a","name":"other.example.test","type":"ec","file":"/safe/o.p12","verified":9})");
-  EXPECT_THAT(Run({"why", "smtp", "other.example.test", "CKM_ECDSA"}).out,
-              AllOf(HasSubstr("there is no key \"other.example.test\""),
-                    HasSubstr("`keybroker backup restore /safe/o.p12` puts it back"),
-                    HasSubstr("binding of listener \"smtp\" waits for it"),
-                    Not(HasSubstr("key generate"))));
+  Write("state/operator/backups/0a.json", Json{{"id", "0a"},
+                                               {"name", "other.example.test"},
+                                               {"type", "ec"},
+                                               {"file", File("o.p12").string()},
+                                               {"sha256", kWholeSha256},
+                                               {"verified", 9}}
+                                              .dump());
+  const auto why = [&] { return Run({"why", "smtp", "other.example.test", "CKM_ECDSA"}).out; };
+  const std::string restore = "`keybroker backup restore " + File("o.p12").string() + "`";
+  Write("o.p12", "whole");
+  EXPECT_THAT(why(), AllOf(HasSubstr("there is no key \"other.example.test\""),
+                           HasSubstr(restore + " puts it back"),
+                           HasSubstr("binding of listener \"smtp\" waits for it"),
+                           Not(HasSubstr("key generate"))));
+  Write("o.p12", "changed");
+  EXPECT_THAT(why(), HasSubstr(restore + ", once that file is there again as it was, puts it"));
   std::filesystem::remove(File("state/operator/backups/0a.json"));
   Text({"listener", "unbind", "smtp", "other.example.test"});
   const auto doctor = Run({"doctor", "--module", KB_BUILD_DIR "/bin/keybroker", "--engine",

@@ -20,8 +20,8 @@ constexpr char kUnknown[] =
 
 class LockedToken : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     Text({"key", "generate", kName});
     Text({"listener", "add", "https", "--user", "root"});

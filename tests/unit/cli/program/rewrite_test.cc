@@ -15,8 +15,8 @@ using ::testing::Not;
 
 class Rewrite : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     Text({"key", "generate", kName});
     MakeCa();

@@ -15,8 +15,8 @@ constexpr char kOther[] = "www.example.test";
 
 class TwoTokens : public Host {
  protected:
-  void SetUp() override {
-    Host::SetUp();
+  void Make() override {
+    Host::Make();
     InitToken();
     Text({"key", "generate", kName});
     Write("token/spare-pin", std::string(kPin) + "\n", 0600);

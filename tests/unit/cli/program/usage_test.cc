@@ -18,6 +18,9 @@ TEST_F(Usage, SuggestsTheWordThatWasMeant) {
   EXPECT_THAT(Misused({"key", "lsit"}), HasSubstr("did you mean list?"));
   EXPECT_THAT(Misused({"key", "generate", kName, "--tpye", "rsa"}),
               HasSubstr("did you mean --type?"));
+  EXPECT_THAT(Misused({"backup", "seal", kName}), HasSubstr("did you mean `keybroker key seal`?"));
+  EXPECT_THAT(Misused({"backup", "drill", "f"}), HasSubstr("did you mean `keybroker drill`?"));
+  EXPECT_THAT(Misused({"restore", "f"}), HasSubstr("did you mean `keybroker backup restore`?"));
   EXPECT_THAT(Misused({"frobnicate"}), Not(HasSubstr("did you mean")));
 }
 
