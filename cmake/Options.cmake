@@ -14,13 +14,9 @@ set(KB_SANITIZE "" CACHE STRING "Sanitizers for our own processes: address;undef
 option(KB_TESTS "Build the tests too, which need GoogleTest" ON)
 option(KB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
-set(KB_UNITY OFF CACHE STRING
-  "Compile sources eight at a time, faster from nothing and slower after a change: OFF, TESTS or ON")
+option(KB_UNITY "Compile sources eight at a time: faster from nothing, slower after a change" ON)
 # What cannot be compiled so has helpers of one name in several sources, and says UNITY_BUILD OFF.
-# TESTS is set where the tests begin.
-if(NOT KB_UNITY STREQUAL "TESTS")
-  set(CMAKE_UNITY_BUILD ${KB_UNITY})
-endif()
+set(CMAKE_UNITY_BUILD ${KB_UNITY})
 
 find_program(KB_CCACHE ccache)
 if(KB_CCACHE)

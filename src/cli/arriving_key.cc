@@ -1,6 +1,8 @@
 #include "cli/arriving_key.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "cli/key_choice.h"
 #include "cli/layout.h"
@@ -150,7 +152,7 @@ std::string ArrivalText(const Json& outcome, const ArrivingKey& arriving, const 
            "\n";
   }
   std::string text =
-      "the token \"" + token + "\" has the key " + key + " already: nothing was changed. " +
+      "the token \"" + token + "\" has the key " + key + " already: nothing on it was changed. " +
       (outcome["differences"].empty() ? "It is the same as in the " + source : std::string("But "));
   const char* joint = "";
   for (const Json& each : outcome["differences"]) {
@@ -167,6 +169,14 @@ std::vector<std::string> RemovedNotes(const Json& outcome) {
     notes.push_back("removed what a command that was killed had left: " + each.get<std::string>());
   }
   return notes;
+}
+
+Result<bool> IsNoted(const config::Settings& settings, const ArrivingKey& key) {
+  KB_ASSIGN(const auto current, LoadCurrent(settings));
+  if (!current.ids.contains({key.name, key.type})) return false;
+  std::error_code error;
+  return key.chain.empty() ||
+         std::filesystem::exists(ChainFile(settings, key.name, key.type, Hex(key.id)), error);
 }
 
 Status StoreArrivedChain(const config::Settings& settings, const ArrivingKey& key) {

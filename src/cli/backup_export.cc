@@ -36,6 +36,18 @@ struct ExportOptions {
   bool generate = false;
 };
 
+// Place names the job's file in its directory by the next number that no file there has: a command
+// that was killed may leave a whole one of which nothing is on record.
+void Place(ExportJob& job, backup::FileFormat format) {
+  std::error_code error;
+  auto& number = job.subject.manifest.sequence;
+  job.path = BackupPathIn(job.directory, job.subject.manifest, format);
+  while (std::filesystem::exists(job.path, error) && number < backup::kMaxSequence) {
+    ++number;
+    job.path = BackupPathIn(job.directory, job.subject.manifest, format);
+  }
+}
+
 Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const std::string& output,
                                     backup::FileFormat format) {
   const auto target = std::filesystem::absolute(output).lexically_normal();
@@ -49,15 +61,15 @@ Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const s
   }
   std::vector<ExportJob> jobs;
   for (BackupSubject& subject : subjects) {
-    ExportJob job;
-    if (directory) job.directory = target;
-    job.path = directory ? BackupPathIn(target, subject.manifest, format) : target;
-    if (std::filesystem::exists(job.path, none)) {
-      return Fail(Conflict(job.path.string() + " exists: no backup is ever overwritten. Nothing "
-                                               "was made"));
-    }
+    ExportJob& job = jobs.emplace_back();
     job.subject = std::move(subject);
-    jobs.push_back(std::move(job));
+    if (directory) {
+      job.directory = target;
+      Place(job, format);
+    } else if (job.path = target; std::filesystem::exists(target, none)) {
+      return Fail(Conflict(target.string() + " exists: no backup is ever overwritten. Nothing "
+                                             "was made"));
+    }
   }
   return jobs;
 }
@@ -143,7 +155,7 @@ Status Renumber(const config::Settings& settings, ExportJob& job, backup::FileFo
   backup::Manifest& manifest = job.subject.manifest;
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, Hex(manifest.id)));
   manifest.sequence = record.NextNumber();
-  if (!job.directory.empty()) job.path = BackupPathIn(job.directory, manifest, format);
+  if (!job.directory.empty()) Place(job, format);
   return {};
 }
 

@@ -61,7 +61,7 @@ Status WriteJob(const Secret& password, ExportJob* job) {
   KB_ASSIGN(StagedFile file, StagedFile::Write(job->path, *job->bytes, 0600));
   KB_TRY(file.Publish(Overwrite::kRefuse));
   job->file.emplace(std::move(file));
-  const Status sound = ReadBack(password, *job);
+  Status sound = ReadBack(password, *job);
   if (sound) return sound;
   // Nobody shall take it for a backup.
   Error error = sound.error();

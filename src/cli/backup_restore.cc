@@ -93,7 +93,10 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
   answer.notes = BackupWarnings(backup);
   for (std::string& note : RemovedNotes(outcome)) answer.notes.push_back(std::move(note));
   WarnOfNewer(settings, manifest, answer);
-  if (!GetBool(outcome, "present") || GetBool(outcome, "completed")) {
+  KB_ASSIGN(const bool noted, IsNoted(settings, arriving));
+  answer.json["noted"] = noted;
+  if (!noted && GetBool(outcome, "present")) answer.text += kNotedNow;
+  if (!noted || !GetBool(outcome, "present") || GetBool(outcome, "completed")) {
     KB_TRY(Recorded(change, record, [&] {
       return StoreArrivedGeneration(settings, arriving, outcome["others"], kWords, answer);
     }));

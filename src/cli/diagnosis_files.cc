@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 
 #include "cli/diagnosis.h"
 #include "cli/listener_side.h"
+#include "cli/token_child.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/shell_quote.h"
 
@@ -36,6 +38,36 @@ void ExamineUser(const std::string& role, const std::string& name, Diagnosis& di
     diagnosis.Wrong(role, "there is no user \"" + name +
                               "\": useradd --system --no-create-home --shell /usr/sbin/nologin " +
                               name);
+  }
+}
+
+// ProblemWithLibrary loads the file as listeners do, in a process of its own that is nobody; empty
+// when it is a library that has the symbol.
+std::string ProblemWithLibrary(const std::filesystem::path& file, const char* symbol) {
+  constexpr unsigned kSeconds = 10;
+  const auto loaded = RunAsUser("nobody", {}, [&](const std::vector<Secret>&) -> Result<Json> {
+    ::alarm(kSeconds);
+    void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    const char* const error = library == nullptr ? ::dlerror() : nullptr;
+    if (error != nullptr) return Json{{"why", error}};
+    return Json{
+        {"why", ::dlsym(library, symbol) == nullptr ? std::string("it has no ") + symbol : ""}};
+  });
+  const std::string why = loaded ? GetText(*loaded, "why") : loaded.error().detail;
+  return why.empty() ? "" : file.string() + " cannot be loaded as one: " + why;
+}
+
+void ExamineLibrary(const std::string& subject, const OwnedPath& wanted, const char* symbol,
+                    Diagnosis& diagnosis) {
+  std::string problem = ProblemWith(wanted);
+  if (problem.empty()) {
+    problem = ProblemWithLibrary(wanted.path, symbol);
+    if (!problem.empty()) problem += ": " + wanted.remedy;
+  }
+  if (problem.empty()) {
+    diagnosis.Ok(subject, wanted.path.string());
+  } else {
+    diagnosis.Wrong(subject, problem);
   }
 }
 
@@ -85,8 +117,10 @@ void ExamineListenerSide(const std::filesystem::path& module, const std::filesys
                          Diagnosis& diagnosis) {
   const ListenerSide side = FindListenerSide(module, engine);
   const std::string remedy = "install keybroker's libraries, or say where it is with --";
-  Examine("listener module", {side.module, "", false, remedy + "module"}, diagnosis);
-  Examine("OpenSSL engine", {side.engine, "", false, remedy + "engine"}, diagnosis);
+  ExamineLibrary("listener module", {side.module, "", false, remedy + "module"},
+                 "C_GetFunctionList", diagnosis);
+  ExamineLibrary("OpenSSL engine", {side.engine, "", false, remedy + "engine"}, "bind_engine",
+                 diagnosis);
 }
 
 }  // namespace keybroker::cli

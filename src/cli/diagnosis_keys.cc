@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/backup_record.h"
@@ -77,71 +78,87 @@ void ExamineCertificate(const std::string& subject, const std::string& which,
   }
 }
 
-void ExamineBindings(const config::Settings& settings, const policy::CurrentKeys& current,
-                     const std::vector<BackupRecord>& records, const std::string& unknown,
-                     Diagnosis& diagnosis) {
-  const auto names = ListenerNames(settings);
+using KeyName = std::pair<std::string, cryptoki::KeyType>;
+
+// Known is what is known of keys beside the tokens.
+struct Known {
+  const config::Settings& settings;
+  policy::CurrentKeys current;
+  std::vector<BackupRecord> records;
+  std::string unknown;  // why it is not known which keys are on the tokens; empty: it is
+};
+
+// ExamineUnknown looks at a binding to a key of which keybroker made none.
+void ExamineUnknown(const Known& known, const std::string& subject, const policy::Binding& binding,
+                    Diagnosis& diagnosis) {
+  const std::string bound = "it is bound to " + binding.key;
+  const std::string restore =
+      RestoreOf(known.settings, known.records, binding.key, binding.type, "");
+  if (!restore.empty() && known.unknown.empty()) {
+    diagnosis.Wrong(subject, bound + ", which is on no token: " + restore + " puts it back");
+    return;
+  }
+  const std::string type = binding.type ? TypeOption(*binding.type) : std::string();
+  const std::string remedy = known.unknown.empty()
+                                 ? "`keybroker key generate " + ShellQuote(binding.key) + type + "`"
+                                 : "a token may hold one that was made elsewhere; " + known.unknown;
+  diagnosis.Warn(subject, bound + ", and keybroker made no such key: " + remedy);
+}
+
+void ExamineBindings(const Known& known, Diagnosis& diagnosis) {
+  const auto names = ListenerNames(known.settings);
   if (!names) return;
   for (const std::string& name : *names) {
-    const auto listener = LoadListener(settings, name);
+    const auto listener = LoadListener(known.settings, name);
     if (!listener) continue;
     for (const auto& binding : listener->bindings) {
-      const bool known =
-          std::any_of(current.ids.begin(), current.ids.end(), [&](const auto& entry) {
-            return entry.first.first == binding.key &&
-                   (!binding.type || *binding.type == entry.first.second);
-          });
-      if (known) continue;
-      const std::string bound = "it is bound to " + binding.key;
-      const std::string restore = RestoreOf(settings, records, binding.key, binding.type, "");
-      if (!restore.empty() && unknown.empty()) {
-        diagnosis.Wrong("listener " + name,
-                        bound + ", which is on no token: " + restore + " puts it back");
-        continue;
-      }
-      const std::string type = binding.type ? TypeOption(*binding.type) : std::string();
-      const std::string remedy =
-          unknown.empty() ? "`keybroker key generate " + ShellQuote(binding.key) + type + "`"
-                          : "a token may hold one that was made elsewhere; " + unknown;
-      diagnosis.Warn("listener " + name, bound + ", and keybroker made no such key: " + remedy);
+      const auto& ids = known.current.ids;
+      const bool made = std::any_of(ids.begin(), ids.end(), [&](const auto& entry) {
+        return entry.first.first == binding.key &&
+               (!binding.type || *binding.type == entry.first.second);
+      });
+      if (!made) ExamineUnknown(known, "listener " + name, binding, diagnosis);
     }
   }
+}
+
+void ExamineKey(const Known& known, const Json& broker_status, const KeyName& key,
+                const std::string& id, int64_t now, Diagnosis& diagnosis) {
+  const auto& [name, type] = key;
+  const std::string subject = "key " + name + " (" + std::string(cryptoki::KeyTypeName(type)) + ")";
+  if (broker_status.is_object() && !IsOnToken(broker_status, id)) {
+    if (known.unknown.empty()) {
+      const std::string restore = RestoreOf(known.settings, known.records, name, type, id);
+      diagnosis.Wrong(subject, "the current key " + id + " is on no token that the broker sees: " +
+                                   (restore.empty() ? "`keybroker key list`, or restore it"
+                                                    : restore + " puts it back"));
+      return;
+    }
+    diagnosis.Warn(subject,
+                   "whether the current key " + id + " is there is not known: " + known.unknown);
+  }
+  ExamineCertificate(subject, ShellQuote(name) + TypeOption(type),
+                     ChainFile(known.settings, name, type, id), now, diagnosis);
 }
 
 }  // namespace
 
 void ExamineKeys(const config::Settings& settings, const Json& broker_status, int64_t now,
                  Diagnosis& diagnosis) {
-  const auto current = LoadCurrent(settings);
+  auto current = LoadCurrent(settings);
   if (!current) {
     diagnosis.Wrong("keys", current.error().detail);
     return;
   }
   // One that cannot be read is told of with the backups.
-  const auto loaded = LoadBackupRecords(settings);
-  const auto records = loaded ? *loaded : std::vector<BackupRecord>();
-  const std::string unknown = KeysUnknown(broker_status);
-  for (const auto& [entry, id] : current->ids) {
-    const auto& [name, type] = entry;
-    const std::string subject =
-        "key " + name + " (" + std::string(cryptoki::KeyTypeName(type)) + ")";
-    if (broker_status.is_object() && !IsOnToken(broker_status, id)) {
-      if (!unknown.empty()) {
-        diagnosis.Warn(subject,
-                       "whether the current key " + id + " is there is not known: " + unknown);
-      } else {
-        const std::string restore = RestoreOf(settings, records, name, type, id);
-        diagnosis.Wrong(subject, "the current key " + id +
-                                     " is on no token that the broker sees: " +
-                                     (restore.empty() ? "`keybroker key list`, or restore it"
-                                                      : restore + " puts it back"));
-        continue;
-      }
-    }
-    ExamineCertificate(subject, ShellQuote(name) + TypeOption(type),
-                       ChainFile(settings, name, type, id), now, diagnosis);
+  auto loaded = LoadBackupRecords(settings);
+  const Known known{settings, std::move(*current),
+                    loaded ? std::move(*loaded) : std::vector<BackupRecord>(),
+                    KeysUnknown(broker_status)};
+  for (const auto& [key, id] : known.current.ids) {
+    ExamineKey(known, broker_status, key, id, now, diagnosis);
   }
-  ExamineBindings(settings, *current, records, unknown, diagnosis);
+  ExamineBindings(known, diagnosis);
 }
 
 }  // namespace keybroker::cli

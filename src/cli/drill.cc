@@ -70,10 +70,19 @@ std::string LevelMeans(unsigned level) {
   return "restored onto a token of its own, TLS 1.3 and 1.2 handshakes as a listener makes them";
 }
 
-std::string DestroyedText(unsigned level, bool made) {
+// DestroyedText: a key that is not seen to be gone fails its drill (token::TryUnwrap), and a
+// scratch token that is not fails them all (RunInScratchFolder).
+std::string DestroyedText(unsigned level, const std::vector<Drilled>& all) {
+  const bool made = std::any_of(all.begin(), all.end(),
+                                [](const Drilled& drilled) { return !drilled.token.empty(); });
   if (!made) return "nothing was made";
-  return level == 2 ? "every key object was destroyed, and seen to be gone"
-                    : "token, broker and listener were ended and removed, and seen to be gone";
+  if (level == 3) return "token, broker and listener were ended and removed, and seen to be gone";
+  const bool failed = std::any_of(all.begin(), all.end(), [](const Drilled& drilled) {
+    return !drilled.token.empty() && !drilled.failure.empty();
+  });
+  return failed ? "of each backup that is good, the key object was destroyed, and seen to be gone; "
+                  "of the others see the failure"
+                : "every key object was destroyed, and seen to be gone";
 }
 
 Json ResultJson(const Drilled& drilled) {
@@ -117,7 +126,7 @@ Json DrillJson(const std::vector<Drilled>& all, unsigned level, int64_t now, uns
   json["next_due"] = NextDue(proved, now, days);
   json["good_count"] = good;
   json["token"] = token;
-  json["destroyed"] = DestroyedText(level, !token.empty());
+  json["destroyed"] = DestroyedText(level, all);
   json["interrupted"] = std::any_of(all.begin(), all.end(),
                                     [](const Drilled& drilled) { return drilled.interrupted; });
   return json;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "cli/challenge.h"
 #include "cli/in_parallel.h"
@@ -12,6 +13,11 @@ namespace keybroker::cli {
 namespace {
 
 constexpr size_t kDrillBatch = 32;
+
+// BatchSize: a rehearsal takes seconds, so progress is told after each few.
+size_t BatchSize(unsigned level) {
+  return level == 3 ? std::max<size_t>(1, std::thread::hardware_concurrency()) : kDrillBatch;
+}
 
 using Clock = std::chrono::steady_clock;
 
@@ -193,8 +199,9 @@ Result<std::vector<Drilled>> Drill(const std::vector<std::string>& files,
                                    const BackupOpener& opener, const DrillRules& rules) {
   std::vector<Drilled> all(files.size());
   ProgressLine progress(files.size(), "backups drilled");
-  for (size_t at = 0; at < files.size(); at += kDrillBatch) {
-    const size_t count = std::min(kDrillBatch, files.size() - at);
+  const size_t size = BatchSize(rules.level);
+  for (size_t at = 0; at < files.size(); at += size) {
+    const size_t count = std::min(size, files.size() - at);
     std::vector<Secret> keks(count);
     std::vector<Drilled*> batch;
     for (size_t i = 0; i < count; ++i) {

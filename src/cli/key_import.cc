@@ -248,7 +248,10 @@ Result<Answer> Finish(Change& change, const ImportOptions& options, const Source
                                 (GetBool(outcome, "in_the_clear") ? ", in the clear" : "") +
                                 (present ? ", already there, " : ", ") +
                                 RecordedFile(source.path, source.sha256)};
-  if (!present || GetBool(outcome, "completed")) {
+  KB_ASSIGN(const bool noted, IsNoted(settings, file.key));
+  answer.json["noted"] = noted;
+  if (!noted && present) answer.text += kNotedNow;
+  if (!noted || !present || GetBool(outcome, "completed")) {
     KB_TRY(Recorded(change, record, [&] {
       return StoreArrivedGeneration(settings, file.key, outcome["others"], kWords, answer);
     }));

@@ -1,3 +1,4 @@
+#include <ctime>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -5,6 +6,7 @@
 #include "cli/backup_record.h"
 #include "cli/backup_standing.h"
 #include "cli/commands.h"
+#include "cli/diagnosis.h"
 #include "cli/status_text.h"
 #include "cli/token_child.h"
 #include "keybroker/broker/admin_client.h"
@@ -65,6 +67,26 @@ void AddBackups(const config::Settings& settings, Json& status) {
   }
 }
 
+// NoteBackups warns of what doctor finds about the backups, of a few by name.
+void NoteBackups(const config::Settings& settings, Answer& answer) {
+  constexpr size_t kNamed = 3;
+  if (!answer.json.contains("backups")) return;
+  Diagnosis diagnosis;
+  ExamineBackups(settings, std::time(nullptr), diagnosis);
+  Json warnings = Json::array();
+  for (const auto& line : diagnosis.lines()) {
+    if (line.level == Diagnosis::Level::kOk) continue;
+    const std::string text = line.subject + ": " + line.text;
+    if (warnings.size() < kNamed) answer.notes.push_back("warning: " + text);
+    warnings.push_back(text);
+  }
+  if (warnings.size() > kNamed) {
+    answer.notes.push_back("warning: " + std::to_string(warnings.size() - kNamed) +
+                           " more about backups: `keybroker backup check`");
+  }
+  answer.json["backup_warnings"] = std::move(warnings);
+}
+
 // WithoutBroker says what can be said while there is none: how the tokenhosts stand.
 Result<Answer> WithoutBroker(const config::Settings& settings, const Error& error) {
   Answer answer;
@@ -77,6 +99,7 @@ Result<Answer> WithoutBroker(const config::Settings& settings, const Error& erro
   AddBackups(settings, answer.json);
   answer.text = StatusText(answer.json);
   answer.notes.push_back(error.detail);
+  NoteBackups(settings, answer);
   return answer;
 }
 
@@ -132,6 +155,7 @@ Result<Answer> ShowStatus(const Invocation& invocation) {
   NoteBlockedPins(settings, answer);
   AddBackups(settings, answer.json);
   answer.text = StatusText(answer.json);
+  NoteBackups(settings, answer);
   return answer;
 }
 

@@ -18,12 +18,20 @@ Status CheckInit(CK_RV rv) {
       rv));
 }
 
+// LoginSo logs in to a token that C_InitToken has just given that SO PIN. NSS softoken keeps none:
+// a database that has no password yet takes the empty one only.
+CK_RV LoginSo(const CK_FUNCTION_LIST& api, CK_SESSION_HANDLE session, const Secret& so_pin) {
+  const auto so = so_pin.Expose();
+  CK_UTF8CHAR none = 0;
+  const CK_RV rv = api.C_Login(session, CKU_SO, const_cast<uint8_t*>(so.data()), so.size());
+  const bool again = rv == CKR_PIN_INCORRECT && api.C_Login(session, CKU_SO, &none, 0) == CKR_OK;
+  return again ? CKR_OK : rv;
+}
+
 Status SetUserPin(const CK_FUNCTION_LIST& api, CK_SESSION_HANDLE session, const Secret& so_pin,
                   const Secret& user_pin) {
-  const auto so = so_pin.Expose();
   const auto user = user_pin.Expose();
-  KB_TRY(CheckRv("C_Login(CKU_SO)",
-                 api.C_Login(session, CKU_SO, const_cast<uint8_t*>(so.data()), so.size())));
+  KB_TRY(CheckRv("C_Login(CKU_SO)", LoginSo(api, session, so_pin)));
   const CK_RV rv = api.C_InitPIN(session, const_cast<uint8_t*>(user.data()), user.size());
   api.C_Logout(session);
   return CheckRv("C_InitPIN", rv);

@@ -28,6 +28,7 @@ Attributes PrivateTemplate(const PrivateKeyRights& rights, std::string_view labe
       .AddBool(CKA_SENSITIVE, true)
       .AddBool(CKA_EXTRACTABLE, rights.exportable)
       .AddBool(CKA_SIGN, true)
+      .AddBool(CKA_SIGN_RECOVER, false)
       .AddBool(CKA_DECRYPT, false)  // SoftHSM 2.6.1 defaults to true, on EC keys too
       .AddBool(CKA_UNWRAP, false)
       .AddBool(CKA_DERIVE, false)
@@ -41,6 +42,7 @@ Status CheckPrivateAttributes(const Session& session, CK_OBJECT_HANDLE key, bool
   for (const auto& [type, wanted, name] : {std::tuple{CKA_SENSITIVE, true, "CKA_SENSITIVE"},
                                            {CKA_SIGN, true, "CKA_SIGN"},
                                            {CKA_EXTRACTABLE, exportable, "CKA_EXTRACTABLE"},
+                                           {CKA_SIGN_RECOVER, false, "CKA_SIGN_RECOVER"},
                                            {CKA_DECRYPT, false, "CKA_DECRYPT"},
                                            {CKA_UNWRAP, false, "CKA_UNWRAP"},
                                            {CKA_DERIVE, false, "CKA_DERIVE"}}) {

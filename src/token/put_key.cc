@@ -44,7 +44,7 @@ Status Harden(const Session& session, CK_OBJECT_HANDLE key, bool exportable) {
   static_cast<void>(session.Set(key, Attributes().AddBool(CKA_SENSITIVE, true)));
   if (!exportable)
     static_cast<void>(session.Set(key, Attributes().AddBool(CKA_EXTRACTABLE, false)));
-  for (const CK_ATTRIBUTE_TYPE type : {CKA_DECRYPT, CKA_UNWRAP, CKA_DERIVE}) {
+  for (const CK_ATTRIBUTE_TYPE type : {CKA_SIGN_RECOVER, CKA_DECRYPT, CKA_UNWRAP, CKA_DERIVE}) {
     static_cast<void>(session.Set(key, Attributes().AddBool(type, false)));
   }
   return CheckPrivateAttributes(session, key, exportable);

@@ -62,17 +62,19 @@ void SoftHsmToken::AddToken(std::string_view label) {
   std::abort();
 }
 
-NssToken::NssToken() {
-  WriteAll(dir_ / "password", std::string(kUserPin) + "\n");
-  const std::string database = "sql:" + dir_.path().string();
-  const std::string command =
-      "certutil -N -d " + database + " -f " + (dir_ / "password").string() + " >/dev/null 2>&1";
-  if (std::system(command.c_str()) != 0) std::abort();
+NewNssDatabase::NewNssDatabase() {
   config_.name = "nss";
   config_.module = NssModule();
   config_.label = "NSS Certificate DB";
-  config_.init_args =
-      "configdir='" + database + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=";
+  config_.init_args = "configdir='sql:" + dir_.path().string() +
+                      "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=";
+}
+
+NssToken::NssToken() {
+  WriteAll(dir_ / "password", std::string(kUserPin) + "\n");
+  const std::string command = "certutil -N -d sql:" + dir_.path().string() + " -f " +
+                              (dir_ / "password").string() + " >/dev/null 2>&1";
+  if (std::system(command.c_str()) != 0) std::abort();
 }
 
 std::unique_ptr<SoftToken> MakeSoftToken(const std::string& kind) {

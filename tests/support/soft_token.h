@@ -34,7 +34,7 @@ class SoftToken {
   token::TokenConfig config_;
 };
 
-// SoftHsmToken is an initialised SoftHSM2 token labelled "kb"; NssToken an NSS database.
+// SoftHsmToken is an initialised SoftHSM2 token labelled "kb".
 class SoftHsmToken : public SoftToken {
  public:
   SoftHsmToken();
@@ -42,7 +42,14 @@ class SoftHsmToken : public SoftToken {
   // AddToken initialises one more token with the label.
   void AddToken(std::string_view label);
 };
-class NssToken : public SoftToken {
+
+// NewNssDatabase is a folder in which NSS softoken makes a database without a password; NssToken is
+// a database that has one.
+class NewNssDatabase : public SoftToken {
+ public:
+  NewNssDatabase();
+};
+class NssToken : public NewNssDatabase {
  public:
   NssToken();
 };

@@ -23,7 +23,7 @@ const Recipe kExim{
 tls_certificate = <| @REFERENCE: | @
 tls_privatekey = <| @URI: | @
 # The first file serves as certificate and chain only: Exim skips the reference in it.
-# GnuTLS makes one signature of its own each time that it loads an RSA key (CKM_RSA_PKCS).
+# GnuTLS makes one signature of its own each time that it loads a key.
 # Exim empties its environment, and GnuTLS does not tell the module what keybroker.module says of the
 # socket: these two lines do. Where there is a keep_environment already, leave the first out.
 keep_environment =

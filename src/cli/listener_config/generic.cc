@@ -45,7 +45,7 @@ const Recipe kGenericGnutls{
 #   KEYBROKER_SOCKET=@SOCKET@ in its environment.
 # - Whoever loads the key and whoever shakes hands must be users of the listener, and the socket must
 #   admit both.
-# - GnuTLS makes one signature of its own each time that it loads an RSA key (CKM_RSA_PKCS).
+# - GnuTLS makes one signature of its own each time that it loads a key.
 )"};
 
 }  // namespace keybroker::cli

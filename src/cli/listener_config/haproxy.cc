@@ -16,7 +16,7 @@ const Recipe kHaproxy{
         R"(# HAProxy reads the key as root and signs as haproxy: the listener's users are both, and its socket
 # must admit both (--user root --user haproxy --group haproxy).
 # Debian's `chroot /var/lib/haproxy` hides the socket from the worker: the broker must listen in there
-# too (--jail /var/lib/haproxy), else handshakes hang until they time out.
+# too (--jail /var/lib/haproxy), else every handshake fails.
 # Each file is a bundle of key and chain; HAProxy picks the one that fits the client.
 # A client that sends no server name gets the first.
 # After a new certificate or key: write this again, then `systemctl reload haproxy`.

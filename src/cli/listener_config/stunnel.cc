@@ -21,7 +21,8 @@ const Recipe kStunnel{
 cert = @FIRST@
 key = @FIRST@
 ; A service has one key. For the other type name this one in both lines: @SECOND@
-; After a new certificate or key: write this again, then `systemctl reload`, or SIGHUP.
+; After a new certificate or key: write this again, then restart stunnel. Without `chroot`, SIGHUP
+; does too; in its jail it does not find its configuration again.
 )"};
 
 }  // namespace keybroker::cli

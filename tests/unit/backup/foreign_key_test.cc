@@ -153,6 +153,24 @@ TEST(ForeignKey, UnderScryptIsReadUpToACost) {
             KeyFileDefect::kOverCap);
 }
 
+TEST(ForeignKey, UnderScryptOfATebibyteIsNotDerived) {
+  using namespace std::string_literals;
+  const auto tlv = [](char tag, const std::string& content) {
+    return std::string{tag, static_cast<char>(content.size())} + content;
+  };
+  // RFC 7914, section 7: N 2^30, r 8, p 1, which is 128 * N * r bytes.
+  const std::string scrypt =
+      tlv(0x30, "\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x04\x0b"s +
+                    tlv(0x30, tlv(0x04, std::string(16, 's')) + "\x02\x04\x40\x00\x00\x00"s +
+                                  "\x02\x01\x08\x02\x01\x01"s));
+  const std::string cipher =
+      tlv(0x30, "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a"s + tlv(0x04, std::string(16, 'i')));
+  const std::string pbes2 =
+      tlv(0x30, "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d"s + tlv(0x30, scrypt + cipher));
+  EXPECT_EQ(KeyFileRefusal(tlv(0x30, pbes2 + tlv(0x04, std::string(16, 'x')))),
+            KeyFileDefect::kOverCap);
+}
+
 TEST(KdfCost, IsAddedUpOverAllPartsOfAFile) {
   const AlgorPtr most(Pbkdf2(9'999'999));
   const AlgorPtr one(Pbkdf2(1));

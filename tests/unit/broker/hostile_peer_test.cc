@@ -59,6 +59,20 @@ TEST_F(HostilePeer, EndsItsConnectionWithEveryTruncatedMessage) {
   EXPECT_EQ(ListenerStatus("https").at("bad_messages"), good.size());
 }
 
+TEST_F(HostilePeer, IsLoggedOnce) {
+  Start();
+  const auto good = Good();
+  testing::internal::CaptureStderr();
+  EndsOnly({good.data(), 5});
+  Stop();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string line = "the connection was closed";
+  const size_t first = log.find(line);
+  ASSERT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find(line, first + 1), std::string::npos) << log;
+  EXPECT_NE(log.find("listener https: "), std::string::npos) << log;
+}
+
 TEST_F(HostilePeer, EndsItsConnectionWithAByteTooMany) {
   Start();
   auto longer = Good();

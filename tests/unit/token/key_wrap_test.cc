@@ -94,6 +94,13 @@ TEST_P(KeyWrapOn, RestoresEveryKindOfKeyThatWasDeleted) {
       EXPECT_EQ(back->spki, key.spki);
       EXPECT_FALSE(back->extractable);
       EXPECT_TRUE(back->sensitive);
+      // It signs, and does nothing else.
+      for (const CK_ATTRIBUTE_TYPE right :
+           {CKA_DECRYPT, CKA_UNWRAP, CKA_DERIVE, CKA_SIGN_RECOVER}) {
+        const auto may = session_.ReadBool(back->private_key, right);
+        ASSERT_TRUE(may) << right;
+        EXPECT_FALSE(may->value_or(false)) << right;
+      }
       EXPECT_EQ(Objects(CKO_SECRET_KEY), 0U);
       ASSERT_TRUE(DeleteKey(session_, *back));
     }

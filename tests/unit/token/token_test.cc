@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/soft_token.h"
 
 namespace keybroker::token {
@@ -177,6 +179,24 @@ TEST(InitToken, RefusesAnInitialisedTokenUnlessTold) {
   EXPECT_EQ(short_pin.error().detail, "the user PIN must have 4 to 255 characters on this token");
   const Status done = init("2222", true);
   ASSERT_TRUE(done) << done.error().detail;
+}
+
+TEST(InitToken, GivesANewNssDatabaseItsPin) {
+  const test::NewNssDatabase fresh;
+  {
+    const auto module = Module::Load(fresh.config());
+    ASSERT_TRUE(module) << module.error().detail;
+    const auto tokens = ListTokens(**module);
+    ASSERT_TRUE(tokens);
+    const auto blank = std::find_if(tokens->begin(), tokens->end(), [](const auto& each) {
+      return (each.flags & CKF_TOKEN_INITIALIZED) == 0;
+    });
+    ASSERT_NE(blank, tokens->end());
+    const Status made = InitToken(**module, blank->slot, blank->label, TestSecret(test::kSoPin),
+                                  TestSecret(test::kUserPin), false);
+    ASSERT_TRUE(made) << made.error().detail;
+  }
+  EXPECT_EQ(fresh.LogIn().info().label, "NSS Certificate DB");
 }
 
 TEST(InitToken, RefusesALabelThatDoesNotFit) {

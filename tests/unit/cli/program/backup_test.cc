@@ -200,6 +200,15 @@ TEST_F(BackupCommand, ExitsDifferentlyForWhatIsWrongWithAFile) {
   EXPECT_EQ(status(negative), "12 damaged");
   EXPECT_EQ(status(newer), "13 newer-version");
   EXPECT_EQ(status(bytes, "wrong"), "15 wrong-password");
+  const std::string vectors = KB_SOURCE_DIR "/tests/vectors/backup/";
+  Write("vectors", keybroker::test::ReadAll(vectors + "password"), 0600);
+  EXPECT_EQ(status(keybroker::test::ReadAll(vectors + "iterations-2-31.p12"), "vectors"),
+            "14 over-cap");
+  // PBKDF2's identifier becomes scrypt's (RFC 7914, section 7).
+  std::string scrypt = bytes;
+  const std::string pbkdf2 = "\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c";
+  scrypt.replace(scrypt.find(pbkdf2), pbkdf2.size(), "\x2b\x06\x01\x04\x01\xda\x47\x04\x0b");
+  EXPECT_EQ(status(scrypt), "14 over-cap");
   EXPECT_EQ(status(bytes), "0 none");
 }
 

@@ -170,16 +170,11 @@ class ImportOnNss : public ImportCommand {
     MakeCa();
     Write("password", std::string(kPassword) + "\n", 0600);
     const std::string database = "sql:" + File("token/tokens").string();
-    const auto made =
-        keybroker::test::RunCommand({"certutil", "-N", "-d", database, "-f", File("token/pin")});
-    ASSERT_EQ(made.status, 0) << made.err;
-    for (const auto& entry : std::filesystem::directory_iterator(File("token/tokens"))) {
-      GiveToTokenUser(std::filesystem::relative(entry.path(), dir_.path()));
-    }
     Text({"token", "add", "main", "--module", keybroker::test::NssModule(), "--label",
           "NSS Certificate DB", "--init-args",
           "configdir='" + database + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=",
           "--profile", "nss", "--pin-file", File("token/pin")});
+    Text({"token", "init", "--so-pin-file", File("so-pin")});
   }
 };
 
