@@ -55,13 +55,17 @@ std::vector<std::string> OptionsOf(const CLI::App* app) {
   return options;
 }
 
+std::string Quoted(const std::string& noun, const std::string& verb) {
+  return "`keybroker " + noun + (verb.empty() ? "" : " ") + verb + "`";
+}
+
 // NamedElsewhere is for the right verb behind the wrong noun, or behind none.
 std::string NamedElsewhere(const CLI::App& root, std::string_view word) {
   std::vector<std::string> commands;
   for (const std::string& noun : WordsOf(root)) {
-    if (noun == word) commands.push_back("`keybroker " + noun + "`");
+    if (noun == word) commands.push_back(Quoted(noun, ""));
     for (const std::string& verb : WordsOf(*root.get_subcommand(noun))) {
-      if (verb == word) commands.push_back("`keybroker " + noun + " " + verb + "`");
+      if (verb == word) commands.push_back(Quoted(noun, verb));
     }
   }
   return commands.empty() ? "" : ": did you mean " + Joined(commands, " or ") + "?";

@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "cli/token_child.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/shell_quote.h"
+#include "keybroker/token/check_library.h"
 
 namespace keybroker::cli {
 namespace {
@@ -47,11 +47,7 @@ std::string ProblemWithLibrary(const std::filesystem::path& file, const char* sy
   constexpr unsigned kSeconds = 10;
   const auto loaded = RunAsUser("nobody", {}, [&](const std::vector<Secret>&) -> Result<Json> {
     ::alarm(kSeconds);
-    void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-    const char* const error = library == nullptr ? ::dlerror() : nullptr;
-    if (error != nullptr) return Json{{"why", error}};
-    return Json{
-        {"why", ::dlsym(library, symbol) == nullptr ? std::string("it has no ") + symbol : ""}};
+    return Json{{"why", token::ProblemWithLibrary(file, symbol)}};
   });
   const std::string why = loaded ? GetText(*loaded, "why") : loaded.error().detail;
   return why.empty() ? "" : file.string() + " cannot be loaded as one: " + why;

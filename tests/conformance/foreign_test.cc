@@ -62,15 +62,16 @@ class ForeignHost : public testing::Test {
     return RunCommand(arguments, Socket());
   }
 
-  // An OpenSSL configuration for libp11's own engine with our module.
+  // An OpenSSL configuration for libp11's own engine with our module; it names the socket too, and
+  // the environment does not.
   static Environment EngineEnvironment() {
     std::filesystem::path file = stack_->directory() / "libp11.cnf";
     std::ofstream(file) << "openssl_conf = init\n[init]\nengines = engines\n[engines]\n"
                         << "pkcs11 = pkcs11\n[pkcs11]\nengine_id = pkcs11\n"
-                        << "MODULE_PATH = " << Stack::ModulePath().string() << "\ninit = 1\n";
-    Environment environment = Socket();
-    environment["OPENSSL_CONF"] = file;
-    return environment;
+                        << "MODULE_PATH = " << Stack::ModulePath().string()
+                        << "\nINIT_ARGS = socket=" << Socket().at("KEYBROKER_SOCKET")
+                        << "\ninit = 1\n";
+    return {{"OPENSSL_CONF", file}};
   }
 
   static Stack* stack_;

@@ -26,8 +26,8 @@ at_exit stop_servers
 test_s_server() {
   local at=$work/plain-files/$name
   OPENSSL_CONF=$work/plain-files/openssl.cnf openssl s_server -accept 127.0.0.1:24401 -quiet \
-    -cert "$work/ca/rsa.crt" -key "$at.rsa.pem" \
-    -dcert "$work/ca/ec.crt" -dkey "$at.ec.pem" >"$work/s_server.log" 2>&1 </dev/null &
+    -cert "$work/ca/rsa.crt" -cert_chain "$work/ca/issuing.crt" -key "$at.rsa.pem" \
+    -dcert "$work/ca/ec.crt" -dcert_chain "$work/ca/issuing.crt" -dkey "$at.ec.pem" >"$work/s_server.log" 2>&1 </dev/null &
   s_server_pid=$!
   eventually handshake 24401 ec -tls1_3 || fail "openssl s_server does not start"
   all_handshakes "openssl s_server" 24401 https rsa,ec

@@ -64,9 +64,10 @@ says() {
   local at=$work/bad-$1 line found='' shown
   if start "$at" "$((base_port + 100))" "$at-files" 2>/dev/null; then
     handshake_fails "$((base_port + 100))" || fail "$server: a handshake succeeds with $1"
-    found=$(check_finds "$((base_port + 100))" "$at-files")
     eventually log_matches "$at" "$2" || true
   fi
+  # Of a server that does not even start it is told too.
+  found=$(check_finds "$((base_port + 100))" "$at-files")
   stop_listener "$at"
   log_line "$at" "$2" || {
     server_log "$at" >&2

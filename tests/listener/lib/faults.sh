@@ -11,7 +11,8 @@ readonly witness_target=witness:$witness_port:https:rsa,ec
 start_witness() {
   local at=$work/witness/$name
   OPENSSL_CONF=$work/witness/openssl.cnf openssl s_server -accept "127.0.0.1:$witness_port" -quiet \
-    -cert "$at.rsa.pem" -key "$at.rsa.pem" -dcert "$at.ec.pem" -dkey "$at.ec.pem" \
+    -cert "$at.rsa.pem" -cert_chain "$work/ca/issuing.crt" -key "$at.rsa.pem" \
+    -dcert "$at.ec.pem" -dcert_chain "$work/ca/issuing.crt" -dkey "$at.ec.pem" \
     >"$work/witness.log" 2>&1 </dev/null &
   witness_pid=$!
   eventually handshake "$witness_port" ec -tls1_3 || fail "openssl s_server does not start"
@@ -35,16 +36,24 @@ held_answer() {
   sed -n 2p "$work/held.out"
 }
 
+# reloaded PIDS: the server has a process that is none of those.
+reloaded() { [[ -n $(comm -13 <(printf '%s\n' "$1") <(listener_pids "$dir" | sort)) ]]; }
+
 check_reload() {
   declare -F reload >/dev/null || return 0
-  local answer
+  local answer before
+  before=$(listener_pids "$dir" | sort)
   hold_connection
   loop_event "reload"
   reload "$dir"
   loop_back
   loop_await 9 "${all_labels[@]}" witness
   loop_report "${all_labels[@]}" witness
+  eventually reloaded "$before" || fail "$server: no process is new after the reload"
   answer=$(held_answer)
+  if [[ $server == nginx || $server == apache ]] && [[ $answer != HTTP/* ]]; then
+    fail "$server: a connection from before the reload does not go on: $answer"
+  fi
   say "  a connection from before the reload got: ${answer:-closed}"
 }
 

@@ -35,19 +35,27 @@ make_token() {
   must keybroker token init main --so-pin-file "$work/so-pin"
 }
 
+# A CA that clients trust, and the one under it that issues: who sends no chain is not believed.
 make_ca() {
+  local ca=$work/ca
   must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
-    -subj "/CN=Test CA" -keyout "$work/ca/ca.key" -out "$work/ca/ca.crt"
+    -subj "/CN=Test CA" -keyout "$ca/ca.key" -out "$ca/ca.crt"
+  must openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+    -subj "/CN=Test Issuing CA" -keyout "$ca/issuing.key" -out "$ca/issuing.csr"
+  printf 'basicConstraints=critical,CA:true,pathlen:0\nkeyUsage=critical,keyCertSign\n' >"$ca/issuing.ext"
+  must openssl x509 -req -in "$ca/issuing.csr" -CA "$ca/ca.crt" -CAkey "$ca/ca.key" -CAcreateserial \
+    -days 30 -extfile "$ca/issuing.ext" -out "$ca/issuing.crt"
   printf 'subjectAltName=DNS:%s\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n' \
     "$name" >"$work/ca/leaf.ext"
 }
 
-# certify TYPE [ID]: a certificate for the key, signed by the test's CA, installed.
+# certify TYPE [ID]: a certificate for the key, by the issuing CA, installed with its chain.
 certify() {
   local type=$1 ca=$work/ca
   must keybroker request create "$name" --type "$type" ${2:+--id "$2"} -o "$ca/$type.csr"
-  must openssl x509 -req -in "$ca/$type.csr" -CA "$ca/ca.crt" -CAkey "$ca/ca.key" -CAcreateserial \
-    -days 30 -extfile "$ca/leaf.ext" -out "$ca/$type.crt"
+  must openssl x509 -req -in "$ca/$type.csr" -CA "$ca/issuing.crt" -CAkey "$ca/issuing.key" \
+    -CAcreateserial -days 30 -extfile "$ca/leaf.ext" -out "$ca/$type.crt"
+  cat "$ca/issuing.crt" >>"$ca/$type.crt"
   must keybroker certificate install "$name" "$ca/$type.crt" --type "$type" --ca "$ca/ca.crt"
 }
 

@@ -166,7 +166,7 @@ TEST_F(ImportCommand, TakesAKeyManagersBackupFileWithItsCertificate) {
 class ImportOnNss : public ImportCommand {
  protected:
   void Make() override {
-    Host::Make();
+    Host::Make();  // NOLINT(bugprone-parent-virtual-call): its token is another
     MakeCa();
     Write("password", std::string(kPassword) + "\n", 0600);
     const std::string database = "sql:" + File("token/tokens").string();

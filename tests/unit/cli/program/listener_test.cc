@@ -196,13 +196,14 @@ TEST_F(ListenerCommand, ChangesReachARunningBroker) {
   EXPECT_THAT(why(), HasSubstr(restore + ", once that file is there again as it was, puts it"));
   std::filesystem::remove(File("state/operator/backups/0a.json"));
   Text({"listener", "unbind", "smtp", "other.example.test"});
-  const auto odd = Run({"doctor", "--module", "/etc/passwd", "--engine",
-                        KB_BUILD_DIR "/lib/libkeybroker-pkcs11.so"});
+  const std::string lib = KB_BUILD_DIR "/lib/";
+  const std::string module = lib + "libkeybroker-pkcs11.so";
+  const auto odd = Run({"doctor", "--module", "/etc/passwd", "--engine", module});
   EXPECT_EQ(odd.status, 1);
   EXPECT_THAT(odd.out, AllOf(HasSubstr("/etc/passwd cannot be loaded as one"),
                              HasSubstr("it has no bind_engine")));
-  const auto doctor = Run({"doctor", "--module", KB_BUILD_DIR "/lib/libkeybroker-pkcs11.so",
-                           "--engine", KB_BUILD_DIR "/lib/engines-3/keybroker.so"});
+  const auto doctor =
+      Run({"doctor", "--module", module, "--engine", lib + "engines-3/keybroker.so"});
   EXPECT_EQ(doctor.status, 0) << doctor.out;
   EXPECT_EQ(Answer({"listener", "unbind", "smtp", kName})["broker_reloaded"], true);
   EXPECT_TRUE(Answer({"status"})["listeners"][0]["keys"].empty());
