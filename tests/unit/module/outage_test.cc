@@ -113,9 +113,9 @@ TEST_F(Outages, CostTheProcessOneBudget) {
   EXPECT_LT(first, seconds(5));
   // Whatever comes now fails at once, in every thread, session and function.
   const auto start = Clock::now();
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([this] {
+  std::vector<std::thread> threads(8);
+  for (auto& each : threads) {
+    each = std::thread([this] {
       const CK_SESSION_HANDLE session = Open();
       for (int call = 0; call < 10; ++call) {
         EXPECT_EQ(SignDigest(session, handle_).rv, CKR_DEVICE_ERROR);
@@ -135,9 +135,9 @@ TEST_F(Outages, AreWaitedForByAllThreadsSideBySide) {
   StartAndFind();
   broker_.Kill();
   const auto start = Clock::now();
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([this] { EXPECT_EQ(SignDigest(Open(), handle_).rv, CKR_DEVICE_ERROR); });
+  std::vector<std::thread> threads(8);
+  for (auto& each : threads) {
+    each = std::thread([this] { EXPECT_EQ(SignDigest(Open(), handle_).rv, CKR_DEVICE_ERROR); });
   }
   for (auto& thread : threads) thread.join();
   EXPECT_LT(Clock::now() - start, seconds(6)) << "one after the other, 8 s";

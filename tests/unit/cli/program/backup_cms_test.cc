@@ -237,7 +237,7 @@ TEST_F(CmsHost, IsMadeAsTheAdministratorSaysOnly) {
   const auto refused = [&](const std::string& from, const std::string& to) {
     const std::string before = Read("etc/keybroker.toml");
     Configure(from, to);
-    const std::string error = Fails(Exporting("ec"));
+    std::string error = Fails(Exporting("ec"));
     Write("etc/keybroker.toml", before);
     return error;
   };
