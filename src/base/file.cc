@@ -104,6 +104,7 @@ StagedFile::~StagedFile() {
 Result<StagedFile> StagedFile::Write(const std::filesystem::path& path, std::string_view content,
                                      mode_t mode, FileOwner owner) {
   const auto parent = DirectoryOf(path);
+  if (!path.has_filename()) return Fail(Malformed(path.string() + " names a directory, no file"));
   UniqueFd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return Fail(CannotWriteIn(parent, errno));
   std::string beside;
@@ -144,10 +145,10 @@ Status StagedFile::Retract() {
   const std::string name = path_.filename().string();
   struct stat own {};
   struct stat there {};
-  if (::fstat(file_.get(), &own) != 0 ||
-      ::fstatat(directory_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) {
-    return Fail(SystemError("cannot find " + path_.string() + " again", errno));
-  }
+  const bool seen = ::fstat(file_.get(), &own) == 0 &&
+                    ::fstatat(directory_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!seen && errno == ENOENT) return SyncDirectory(directory_.get(), DirectoryOf(path_));
+  if (!seen) return Fail(SystemError("cannot look at " + path_.string(), errno));
   if (own.st_dev != there.st_dev || own.st_ino != there.st_ino) {
     return Fail(Conflict(path_.string() + " is another file by now, which was left"));
   }

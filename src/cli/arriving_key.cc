@@ -1,15 +1,10 @@
 #include "cli/arriving_key.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include "cli/key_choice.h"
-#include "cli/layout.h"
 #include "cli/token_leftovers.h"
-#include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
-#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -169,54 +164,6 @@ std::vector<std::string> RemovedNotes(const Json& outcome) {
     notes.push_back("removed what a command that was killed had left: " + each.get<std::string>());
   }
   return notes;
-}
-
-Result<bool> IsNoted(const config::Settings& settings, const ArrivingKey& key) {
-  KB_ASSIGN(const auto current, LoadCurrent(settings));
-  if (!current.ids.contains({key.name, key.type})) return false;
-  std::error_code error;
-  return key.chain.empty() ||
-         std::filesystem::exists(ChainFile(settings, key.name, key.type, Hex(key.id)), error);
-}
-
-Status StoreArrivedChain(const config::Settings& settings, const ArrivingKey& key) {
-  if (key.chain.empty()) return {};
-  const auto path = ChainFile(settings, key.name, key.type, Hex(key.id));
-  KB_TRY(MakeDirectory(path.parent_path(), "", 0755));
-  Status written = WriteFileAtomically(path, credential::FormatCertificates(key.chain), 0644,
-                                       Overwrite::kRefuse);
-  if (!written && written.error().code == ErrorCode::kConflict) return {};
-  return written;
-}
-
-Status TellWhetherCurrent(const config::Settings& settings, const ArrivingKey& key,
-                          const Json& others, Answer& answer) {
-  KB_ASSIGN(const auto current, LoadCurrent(settings));
-  const auto listed = current.ids.find({key.name, key.type});
-  answer.json["key"]["current"] = listed == current.ids.end()
-                                      ? others.size() == 1
-                                      : listed->second == GetText(answer.json["key"], "id");
-  return {};
-}
-
-Status StoreArrivedGeneration(const config::Settings& settings, const ArrivingKey& key,
-                              const Json& others, const ArrivalWords& words, Answer& answer) {
-  KB_ASSIGN(auto current, LoadCurrent(settings));
-  const std::string id = Hex(key.id);
-  const std::string only =
-      others.size() == 1 && others[0].is_string() ? others[0].get<std::string>() : std::string();
-  const auto entry =
-      current.ids.try_emplace({key.name, key.type}, others.empty() ? id : only).first;
-  if (entry->second.empty()) return {};  // several, none current: for the operator to say
-  KB_TRY(StoreCurrent(settings, current));
-  answer.json["key"]["current"] = entry->second == id;
-  if (entry->second != id) {
-    answer.notes.push_back("another generation (id " + entry->second +
-                           ") is the current one and stays it: this " + words.source +
-                           " is of an older or other key. `keybroker key current " +
-                           ShellQuote(key.name) + " --id " + id + "` would change that");
-  }
-  return {};
 }
 
 }  // namespace keybroker::cli

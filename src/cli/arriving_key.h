@@ -56,27 +56,4 @@ std::string ArrivalText(const Json& outcome, const ArrivingKey& key, const std::
 // RemovedNotes tells what was cleared away.
 std::vector<std::string> RemovedNotes(const Json& outcome);
 
-// kNotedNow is said where the key was there and IsNoted was false.
-inline constexpr char kNotedNow[] =
-    "this host had not written down which key is current, or its certificates, as when a command "
-    "is "
-    "cut off: now it has\n";
-
-// IsNoted tells whether the host has written down what it keeps of the key beside the token: which
-// generation is current, and the chain of this one. A command that is cut off leaves less.
-Result<bool> IsNoted(const config::Settings& settings, const ArrivingKey& key);
-
-// StoreArrivedGeneration writes down which key is current. One that arrives never takes another's
-// place: the answer gets a note then.
-Status StoreArrivedGeneration(const config::Settings& settings, const ArrivingKey& key,
-                              const Json& others, const ArrivalWords& words, Answer& answer);
-
-// StoreArrivedChain puts the chain where `reference write` takes it from, unless there is one.
-Status StoreArrivedChain(const config::Settings& settings, const ArrivingKey& key);
-
-// TellWhetherCurrent puts into the answer whether the key that was there already is the current
-// one.
-Status TellWhetherCurrent(const config::Settings& settings, const ArrivingKey& key,
-                          const Json& others, Answer& answer);
-
 }  // namespace keybroker::cli

@@ -174,6 +174,7 @@ Status MakeBatch(const config::Settings& settings, const TokenAccess& access,
   WriteAll(batch, way, progress);
   for (ExportJob* job : batch) {
     if (job->begun) KB_TRY(PutDown(settings, access, change, *job));
+    job->file.reset();  // on record: it stays, and need not be held open
   }
   return {};
 }

@@ -10,6 +10,7 @@
 #include "cli/backup_record.h"
 #include "cli/change.h"
 #include "cli/listener_file.h"
+#include "cli/note_arrived.h"
 #include "cli/restore_on_token.h"
 #include "cli/restore_to_file.h"
 #include "cli/token_access.h"
@@ -93,19 +94,11 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
   answer.notes = BackupWarnings(backup);
   for (std::string& note : RemovedNotes(outcome)) answer.notes.push_back(std::move(note));
   WarnOfNewer(settings, manifest, answer);
-  KB_ASSIGN(const bool noted, IsNoted(settings, arriving));
-  answer.json["noted"] = noted;
-  if (!noted && GetBool(outcome, "present")) answer.text += kNotedNow;
-  if (!noted || !GetBool(outcome, "present") || GetBool(outcome, "completed")) {
-    KB_TRY(Recorded(change, record, [&] {
-      return StoreArrivedGeneration(settings, arriving, outcome["others"], kWords, answer);
-    }));
-    KB_TRY(Recorded(change, record, [&] { return StoreArrivedChain(settings, arriving); }));
+  KB_ASSIGN(const bool is_new, NoteArrived(change, record, arriving, outcome, kWords, answer));
+  if (is_new) {
     BindingsReport(settings, manifest, answer);
     answer.text += "next: keybroker reference write " + ShellQuote(manifest.name) + " --type " +
                    std::string(cryptoki::KeyTypeName(manifest.type)) + ", on a new host";
-  } else {
-    KB_TRY(TellWhetherCurrent(settings, arriving, outcome["others"], answer));
   }
   if (!GetBool(outcome, "present")) {
     KB_TRY(RecordProved(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));

@@ -228,8 +228,10 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return PrintUsage(error.what() + Meant(app, argc, argv) + ". Run with --help for how to say it",
-                      AsksForJson(argc, argv));
+    const std::string meant = Meant(app, argc, argv);  // ends in a question mark
+    return PrintUsage(
+        error.what() + meant + (meant.empty() ? ". " : " ") + "Run with --help for how to say it",
+        AsksForJson(argc, argv));
   }
   if (man_page) {
     Answer page;

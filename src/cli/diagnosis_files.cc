@@ -41,23 +41,23 @@ void ExamineUser(const std::string& role, const std::string& name, Diagnosis& di
   }
 }
 
-// ProblemWithLibrary loads the file as listeners do, in a process of its own that is nobody; empty
+// ProblemOfNobody loads the file as listeners do, in a process of its own that is nobody; empty
 // when it is a library that has the symbol.
-std::string ProblemWithLibrary(const std::filesystem::path& file, const char* symbol) {
+std::string ProblemOfNobody(const std::filesystem::path& file, const char* symbol) {
   constexpr unsigned kSeconds = 10;
   const auto loaded = RunAsUser("nobody", {}, [&](const std::vector<Secret>&) -> Result<Json> {
     ::alarm(kSeconds);
     return Json{{"why", token::ProblemWithLibrary(file, symbol)}};
   });
   const std::string why = loaded ? GetText(*loaded, "why") : loaded.error().detail;
-  return why.empty() ? "" : file.string() + " cannot be loaded as one: " + why;
+  return why.empty() ? "" : file.string() + " is none that can be loaded: " + why;
 }
 
 void ExamineLibrary(const std::string& subject, const OwnedPath& wanted, const char* symbol,
                     Diagnosis& diagnosis) {
   std::string problem = ProblemWith(wanted);
   if (problem.empty()) {
-    problem = ProblemWithLibrary(wanted.path, symbol);
+    problem = ProblemOfNobody(wanted.path, symbol);
     if (!problem.empty()) problem += ": " + wanted.remedy;
   }
   if (problem.empty()) {

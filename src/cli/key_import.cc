@@ -10,6 +10,7 @@
 #include "cli/change.h"
 #include "cli/key_commands.h"
 #include "cli/key_file.h"
+#include "cli/note_arrived.h"
 #include "cli/pin.h"
 #include "cli/token_access.h"
 #include "keybroker/backup/backup_file.h"
@@ -248,18 +249,10 @@ Result<Answer> Finish(Change& change, const ImportOptions& options, const Source
                                 (GetBool(outcome, "in_the_clear") ? ", in the clear" : "") +
                                 (present ? ", already there, " : ", ") +
                                 RecordedFile(source.path, source.sha256)};
-  KB_ASSIGN(const bool noted, IsNoted(settings, file.key));
-  answer.json["noted"] = noted;
-  if (!noted && present) answer.text += kNotedNow;
-  if (!noted || !present || GetBool(outcome, "completed")) {
-    KB_TRY(Recorded(change, record, [&] {
-      return StoreArrivedGeneration(settings, file.key, outcome["others"], kWords, answer);
-    }));
-    KB_TRY(Recorded(change, record, [&] { return StoreArrivedChain(settings, file.key); }));
+  KB_ASSIGN(const bool is_new, NoteArrived(change, record, file.key, outcome, kWords, answer));
+  if (is_new) {
     NotesOnCertificate(file.key, answer);
     answer.text += Advice(source, options, file.key);
-  } else {
-    KB_TRY(TellWhetherCurrent(settings, file.key, outcome["others"], answer));
   }
   const Status begun =
       options.exportable && !present ? RecordExportable(settings, file.key) : Status();

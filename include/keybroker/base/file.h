@@ -54,8 +54,8 @@ class StagedFile {
   // Publish gives it its name and syncs the directory. kRefuse fails Conflict when path exists.
   Status Publish(Overwrite overwrite = Overwrite::kReplace);
 
-  // Retract removes the published file again, durably. Conflict when its name is another file's,
-  // which stays.
+  // Retract removes the published file again, durably, unless somebody else has. Conflict when its
+  // name is another file's, which stays.
   Status Retract();
 
  private:

@@ -21,8 +21,8 @@ const Recipe kStunnel{
 cert = @FIRST@
 key = @FIRST@
 ; A service has one key. For the other type name this one in both lines: @SECOND@
-; After a new certificate or key: write this again, then restart stunnel. Without `chroot`, SIGHUP
-; does too; in its jail it does not find its configuration again.
+; After a new certificate or key: write this again, then restart stunnel: in its jail it does not find
+; its configuration again on SIGHUP.
 )"};
 
 }  // namespace keybroker::cli

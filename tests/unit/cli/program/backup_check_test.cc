@@ -55,6 +55,11 @@ TEST_F(BackupCheckCommand, TellsWhatIsMissingChangedOrDue) {
   old["verified"] = 1000000000;
   Write(record, old.dump(), 0600);
   EXPECT_EQ(StateOf("rsa", 1), "verify-due");
+  EXPECT_THAT(Run({"status"}).err,
+              HasSubstr("warning: backup of mail.example.test --type rsa: last "
+                        "verified"));
+  Write(record, "no record", 0600);
+  EXPECT_THAT(Run({"status"}).err, HasSubstr("warning: backup of mail.example.test --type rsa: "));
 }
 
 TEST_F(BackupCheckCommand, FailsForNoKeyThatWasDeleted) {

@@ -415,59 +415,5 @@ TEST_F(BackupCommand, IsInTheOperatorsAuditChain) {
   EXPECT_EQ(Answer({"audit", "verify", "--log", "operator"})["good"], true);
 }
 
-class SealCommand : public BackupHost {};
-
-TEST_F(SealCommand, WantsAVerifiedBackupAndProvesTheSeal) {
-  EXPECT_THAT(
-      Fails({"key", "seal", kName, "--type", "rsa", "--yes"}),
-      AllOf(HasSubstr("no verified backup"), HasSubstr("backup export"), HasSubstr("--force")));
-  const std::string file = Export("rsa");
-  EXPECT_THAT(Fails({"key", "seal", kName, "--type", "rsa"}), HasSubstr("--yes"));
-  const Json sealed = Answer({"key", "seal", kName, "--type", "rsa", "--yes"});
-  EXPECT_EQ(sealed["enforced"], true);
-  EXPECT_THAT(sealed["evidence"].get<std::string>(), HasSubstr("CKR_KEY_UNEXTRACTABLE"));
-  EXPECT_THAT(Fails(With({"backup", "export", kName, "--type", "rsa", "-o", File("safe")})),
-              HasSubstr("sealed"));
-  EXPECT_EQ(Answer({"key", "seal", kName, "--type", "ec", "--yes", "--force"})["enforced"], true);
-}
-
-// Whoever knows a password can make a file that verifies: only a token's proof counts.
-TEST_F(SealCommand, WantsABackupThatATokenMadeTheKeyOf) {
-  const std::string file = Export("rsa");
-  std::filesystem::remove_all(File("state/operator/backups"));
-  Text(With({"backup", "verify", file}));
-  EXPECT_THAT(Fails({"key", "seal", kName, "--type", "rsa", "--yes"}),
-              HasSubstr("no verified backup on record that a token made the key of"));
-  Text(With({"drill", file}));
-  Text({"key", "seal", kName, "--type", "rsa", "--yes"});
-  EXPECT_THAT(Text({"key", "seal", kName, "--type", "rsa", "--yes"}),
-              HasSubstr("nothing was changed"));
-}
-
-TEST_F(SealCommand, WantsTheBackupToBeWhereItWas) {
-  const std::string file = Export("rsa");
-  std::filesystem::rename(file, file + ".elsewhere");
-  EXPECT_THAT(Fails({"key", "delete", kName, "--type", "rsa", "--yes"}),
-              HasSubstr("is not there any more"));
-  Write(std::filesystem::relative(file, File("")).string(), "something else");
-  EXPECT_THAT(Fails({"key", "delete", kName, "--type", "rsa", "--yes"}),
-              HasSubstr("is not what it was"));
-}
-
-TEST_F(BackupCommand, RestoreWritesTheCertificateThatACutOffRestoreDidNot) {
-  const std::string file = Export("ec");
-  const std::string id = Answer({"key", "show", kName, "--type", "ec"})["keys"][0]["id"];
-  const auto removed =
-      keybroker::test::RunCommand({"pkcs11-tool", "--module", KB_SOFTHSM, "--login", "--pin", kPin,
-                                   "--delete-object", "--type", "cert", "--id", id},
-                                  {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
-  ASSERT_EQ(removed.status, 0) << removed.err;
-  const Json made = Answer(With({"backup", "restore", file}));
-  EXPECT_EQ(made["present"], true);
-  EXPECT_EQ(made["completed"], true);
-  EXPECT_EQ(made["differences"], Json::array());
-  EXPECT_EQ(Answer(With({"backup", "restore", file}))["completed"], false);
-}
-
 }  // namespace
 }  // namespace keybroker::cli::test

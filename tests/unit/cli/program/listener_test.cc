@@ -200,7 +200,7 @@ TEST_F(ListenerCommand, ChangesReachARunningBroker) {
   const std::string module = lib + "libkeybroker-pkcs11.so";
   const auto odd = Run({"doctor", "--module", "/etc/passwd", "--engine", module});
   EXPECT_EQ(odd.status, 1);
-  EXPECT_THAT(odd.out, AllOf(HasSubstr("/etc/passwd cannot be loaded as one"),
+  EXPECT_THAT(odd.out, AllOf(HasSubstr("/etc/passwd is none that can be loaded"),
                              HasSubstr("it has no bind_engine")));
   const auto doctor =
       Run({"doctor", "--module", module, "--engine", lib + "engines-3/keybroker.so"});
