@@ -41,18 +41,25 @@ Status WriteAll(int fd, std::string_view content, const std::string& name) {
   return {};
 }
 
-// MakeBeside makes a file in directory that nobody else opens, by a name nobody can foresee. Empty,
-// with errno, when it cannot.
+// HiddenName is one that nobody can foresee. Empty, with errno, without randomness.
+std::string HiddenName(const std::string& name) {
+  uint8_t random[6];
+  if (::getentropy(random, sizeof random) != 0) return {};
+  return "." + name + "." + Hex(random);
+}
+
+// PathOf is what names an open file without a name: linkat(2). It leads nowhere without /proc.
+std::string PathOf(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+// MakeBeside makes a file in directory that nobody else opens: without a name, or with the one in
+// *beside. Empty, with errno, when it cannot.
 UniqueFd MakeBeside(int directory, const std::string& name, std::string* beside) {
-  for (int tries = 0; tries < 100; ++tries) {
-    uint8_t random[6];
-    if (::getentropy(random, sizeof random) != 0) return UniqueFd();
-    *beside = "." + name + "." + Hex(random);
-    UniqueFd fd(::openat(directory, beside->c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-                         S_IRUSR | S_IWUSR));
-    if (fd || errno != EEXIST) return fd;
-  }
-  return UniqueFd();
+  UniqueFd nameless(::openat(directory, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (nameless && ::access(PathOf(nameless.get()).c_str(), F_OK) == 0) return nameless;
+  *beside = HiddenName(name);
+  if (beside->empty()) return UniqueFd();
+  return UniqueFd(::openat(directory, beside->c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                           S_IRUSR | S_IWUSR));
 }
 
 Status SyncDirectory(int directory, const std::filesystem::path& name) {
@@ -97,8 +104,11 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_size)
   }
 }
 
-StagedFile::~StagedFile() {
+StagedFile::~StagedFile() { Forget(); }
+
+void StagedFile::Forget() {
   if (directory_ && !beside_.empty()) ::unlinkat(directory_.get(), beside_.c_str(), 0);
+  beside_.clear();
 }
 
 Result<StagedFile> StagedFile::Write(const std::filesystem::path& path, std::string_view content,
@@ -124,21 +134,34 @@ Result<StagedFile> StagedFile::Write(const std::filesystem::path& path, std::str
 }
 
 // linkat(2) refuses an existing name, renameat(2) replaces.
+int StagedFile::Link(const std::string& name) const {
+  return beside_.empty()
+             ? ::linkat(AT_FDCWD, PathOf(file_.get()).c_str(), directory_.get(), name.c_str(),
+                        AT_SYMLINK_FOLLOW)
+             : ::linkat(directory_.get(), beside_.c_str(), directory_.get(), name.c_str(), 0);
+}
+
+int StagedFile::Rename(const std::string& name) {
+  if (beside_.empty()) {
+    const std::string hidden = HiddenName(name);
+    if (hidden.empty() || Link(hidden) != 0) return -1;
+    beside_ = hidden;
+  }
+  if (::renameat(directory_.get(), beside_.c_str(), directory_.get(), name.c_str()) != 0) return -1;
+  beside_.clear();
+  return 0;
+}
+
 Status StagedFile::Publish(Overwrite overwrite) {
-  const int directory = directory_.get();
   const std::string name = path_.filename().string();
-  const bool refuse = overwrite == Overwrite::kRefuse;
-  const int result = refuse ? ::linkat(directory, beside_.c_str(), directory, name.c_str(), 0)
-                            : ::renameat(directory, beside_.c_str(), directory, name.c_str());
-  if (result != 0) {
+  if ((overwrite == Overwrite::kRefuse ? Link(name) : Rename(name)) != 0) {
     if (errno == EEXIST) {
       return Fail(Conflict(path_.string() + " exists already; it was left as it is"));
     }
     return Fail(SystemError("cannot put " + path_.string() + " in place", errno));
   }
-  if (refuse) ::unlinkat(directory, beside_.c_str(), 0);
-  beside_.clear();
-  return SyncDirectory(directory, DirectoryOf(path_));
+  Forget();
+  return SyncDirectory(directory_.get(), DirectoryOf(path_));
 }
 
 Status StagedFile::Retract() {

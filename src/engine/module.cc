@@ -185,6 +185,7 @@ CK_RV Module::SignOnce(const TokenKey& key, std::span<const SignWay> ways, unsig
 
 bool Module::Sign(const TokenKey& key, std::span<const SignWay> ways, unsigned char* signature,
                   size_t* size) const {
+  if (functions_ == nullptr) return RaiseNoSignature(socket_, CKR_CRYPTOKI_NOT_INITIALIZED);
   CK_RV rv = SignOnce(key, ways, signature, size);
   // The first signature after a fork: PKCS#11 v2.40 section 6.6 has the child initialise anew.
   if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) {

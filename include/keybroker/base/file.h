@@ -39,10 +39,12 @@ Status SyncDirectoryOf(const std::filesystem::path& file);
 // Overwrite says what WriteFileAtomically does with a file that is already there.
 enum class Overwrite { kReplace, kRefuse };
 
-// StagedFile is a file written beside its final name and synced: whatever can fail for want of room
-// or rights has happened. It is removed again unless it is published. The directory is opened once:
-// whoever exchanges it, or what leads to it, afterwards changes nothing about where the file is
-// written and where it is removed. Move-only.
+// StagedFile is a file written in the directory of its final name and synced: whatever can fail for
+// want of room or rights has happened. It has no name until it is published, where the file system
+// knows that (O_TMPFILE, open(2)), so a process that is killed leaves nothing; else it has a hidden
+// one beside, and is removed again unless it is published. The directory is opened once: whoever
+// exchanges it, or what leads to it, afterwards changes nothing about where the file is written and
+// where it is removed. Move-only.
 class StagedFile {
  public:
   static Result<StagedFile> Write(const std::filesystem::path& path, std::string_view content,
@@ -65,10 +67,14 @@ class StagedFile {
         file_(std::move(file)),
         beside_(std::move(beside)) {}
 
+  int Link(const std::string& name) const;  // 0, or -1 with errno, as Rename
+  int Rename(const std::string& name);
+  void Forget();  // removes the hidden name
+
   std::filesystem::path path_;
   UniqueFd directory_;
   UniqueFd file_;
-  std::string beside_;  // its name in directory_ until it is published, then empty
+  std::string beside_;  // its name in directory_, if it has one, until it is published
 };
 
 // WriteFileAtomically writes beside, syncs file and directory, and renames: on any failure, a full

@@ -4,12 +4,17 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
+#include "support/small_disk.h"
 #include "support/temp_dir.h"
 
 namespace keybroker {
@@ -129,6 +134,49 @@ TEST(StagedFile, IsInItsPlaceOnlyWhenPublishedAndLeavesNothingElse) {
   EXPECT_EQ(test::ReadAll(dir / "pin"), "new");
   const std::filesystem::directory_iterator files(dir.path());
   EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+}
+
+// WithoutProc runs check in a process that has no /proc; its result is the exit status.
+void WithoutProc(const std::function<bool()>& check) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool hidden = ::unshare(CLONE_NEWNS) == 0 &&
+                        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                        ::mount("none", "/proc", "tmpfs", 0, nullptr) == 0;
+    ::_exit(hidden && check() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(StagedFile, HasAHiddenNameWhereOneIsNeeded) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const test::TempDir dir;
+  WithoutProc([&] {
+    {
+      const auto staged = StagedFile::Write(dir / "f", "left", 0600);
+      if (!staged || NamesIn(dir.path()).size() != 1) return false;
+    }
+    return NamesIn(dir.path()).empty() && WriteFileAtomically(dir / "f", "old") &&
+           WriteFileAtomically(dir / "f", "new") &&
+           !WriteFileAtomically(dir / "f", "other", 0644, Overwrite::kRefuse) &&
+           WriteFileAtomically(dir / "g", "first", 0644, Overwrite::kRefuse);
+  });
+  EXPECT_THAT(NamesIn(dir.path()), ElementsAre("f", "g"));
+  EXPECT_EQ(test::ReadAll(dir / "f"), "new");
+  EXPECT_EQ(test::ReadAll(dir / "g"), "first");
+}
+
+TEST(StagedFile, HasNoNameWhereTheFileSystemKnowsThat) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const test::TempDir dir;
+  const test::SmallDisk disk(dir / "disk");
+  auto staged = StagedFile::Write(dir / "disk/f", "new", 0600);
+  ASSERT_TRUE(staged);
+  EXPECT_THAT(NamesIn(dir / "disk"), ElementsAre());  // what a kill here leaves
+  ASSERT_TRUE(staged->Publish(Overwrite::kRefuse));
+  EXPECT_THAT(NamesIn(dir / "disk"), ElementsAre("f"));
 }
 
 TEST(StagedFile, IsRetractedWhereItWasWrittenAndNowhereElse) {
