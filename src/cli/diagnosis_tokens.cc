@@ -40,7 +40,8 @@ void ExamineLeftovers(const config::Settings& settings, const token::TokenConfig
   for (const Json& each : *left) {
     if (!each.is_string()) continue;
     diagnosis.Warn(subject, "a command that was killed left " + each.get<std::string>() +
-                                ": `keybroker token tidy " + config.name + "`");
+                                ": `keybroker doctor --tidy`, or `keybroker token tidy " +
+                                config.name + "`");
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/diagnosis.h"
+#include "cli/token_tidy.h"
 #include "keybroker/broker/admin_client.h"
 
 namespace keybroker::cli {
@@ -12,6 +13,8 @@ namespace {
 struct DoctorOptions {
   std::string module;
   std::string engine;
+  bool tidy = false;
+  bool yes = false;
 };
 
 Result<Json> BrokerStatus(const config::Settings& settings) {
@@ -45,7 +48,24 @@ Answer Report(const Diagnosis& diagnosis) {
   return answer;
 }
 
+// TidyTokens removes what killed commands left on any token, before it is looked at.
+Status TidyTokens(const config::Settings& settings, bool yes, Diagnosis& diagnosis) {
+  KB_ASSIGN(const auto tokens, token::LoadTokenConfigs(settings));
+  for (const token::TokenConfig& config : tokens) {
+    TidyOptions options;
+    options.token.token = config.name;
+    options.yes = yes;
+    KB_ASSIGN(const Answer tidied, TidyToken(settings, options));
+    for (const Json& each : tidied.json["removed"]) {
+      if (each.is_string())
+        diagnosis.Ok("token " + config.name, "removed " + each.get<std::string>());
+    }
+  }
+  return {};
+}
+
 Result<Answer> Doctor(const Invocation& invocation, const DoctorOptions& options) {
+  if (options.yes && !options.tidy) return Fail(WrongUsage("--yes is for --tidy"));
   Diagnosis diagnosis;
   const auto settings = invocation.Settings();
   if (!settings) {
@@ -53,6 +73,7 @@ Result<Answer> Doctor(const Invocation& invocation, const DoctorOptions& options
     return Report(diagnosis);
   }
   diagnosis.Ok("configuration", settings->file.string());
+  if (options.tidy) KB_TRY(TidyTokens(*settings, options.yes, diagnosis));
   ExamineFiles(*settings, diagnosis);
   const auto status = BrokerStatus(*settings);
   ExamineBroker(*settings, status, diagnosis);
@@ -70,9 +91,13 @@ void AddDoctor(const Command& root) {
   auto options = std::make_shared<DoctorOptions>();
   const Command verb =
       root.Verb("doctor", "check everything; each line is ok, or says what is wrong and what to do",
-                "keybroker doctor");
+                "keybroker doctor\n"
+                "  keybroker doctor --tidy");
   verb.Option("--module", options->module, "listeners' module; default: where it is installed")
       .Option("--engine", options->engine, "OpenSSL engine; default: where it is installed");
+  verb.Flag("--tidy", options->tidy,
+            "remove what killed commands left on the tokens first: objects that hold no key, KEKs");
+  verb.Flag("--yes", options->yes, "with --tidy: do not ask to type a token's name");
   verb.Does([options](const Invocation& i) { return Doctor(i, *options); });
 }
 

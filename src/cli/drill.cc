@@ -237,21 +237,25 @@ RestoreAll OnNamedToken(const std::shared_ptr<TokenAccess>& access) {
   });
 }
 
-// RehearseUnlessAsked keeps what came of those before it, when the command is asked to end.
-Result<Json> RehearseUnlessAsked(const config::Settings& settings, const RehearsalParts& parts,
-                                 const Secret& kek, const backup::Backup& backup) {
-  const Json left_out{{"interrupted", true}};
-  if (Interruption::Asked()) return left_out;
-  auto json = Rehearse(settings, parts, kek, backup);
-  if (!json && Interruption::Asked()) return left_out;
+// AwaitUnlessAsked keeps what came of those before it, when the command is asked to end.
+Result<Json> AwaitUnlessAsked(Result<Rehearsal> rehearsal) {
+  KB_ASSIGN(Rehearsal running, std::move(rehearsal));
+  auto json = std::move(running).Await();
+  if (!json && Interruption::Asked()) return Json{{"interrupted", true}};
   return json;
 }
 
+// AsListener rehearses the batch side by side.
 RestoreAll AsListener(const config::Settings& settings, const RehearsalParts& parts) {
   return [settings, parts](const auto& keks, const auto& backups) -> Result<Json> {
-    Json all{{"token", ""}, {"results", Json::array()}};
+    std::vector<Result<Rehearsal>> running;
+    running.reserve(backups.size());
     for (size_t i = 0; i < backups.size(); ++i) {
-      KB_ASSIGN(Json one, RehearseUnlessAsked(settings, parts, *keks[i], *backups[i]));
+      running.push_back(Rehearsal::Start(settings, parts, *keks[i], *backups[i]));
+    }
+    Json all{{"token", ""}, {"results", Json::array()}};
+    for (Result<Rehearsal>& each : running) {
+      KB_ASSIGN(Json one, AwaitUnlessAsked(std::move(each)));
       if (const std::string token = GetText(one, "token"); !token.empty()) all["token"] = token;
       all["results"].push_back(std::move(one));
     }

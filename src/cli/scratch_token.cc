@@ -76,15 +76,23 @@ Result<Json> WorkInScratchFolder(ScratchPlace place, const std::vector<Secret>& 
   return done;
 }
 
+Result<unsigned> RandomNumber() {
+  uint16_t random = 0;
+  if (RAND_bytes(reinterpret_cast<uint8_t*>(&random), sizeof random) == 1) return random;
+  return Fail(Internal("no random bytes"));
+}
+
 // ScratchUser is the number of a user that there is not, of those that systemd gives to services
-// for as long as they run (DynamicUser=, systemd.exec(5)).
+// for as long as they run (DynamicUser=, systemd.exec(5)). The next call gives another one.
 Result<std::string> ScratchUser() {
   constexpr unsigned kFirst = 61184;
   constexpr unsigned kCount = 65519 - kFirst + 1;
+  static unsigned next = 0;
+  if (next == 0) {
+    KB_ASSIGN(next, RandomNumber());
+  }
   for (int tries = 0; tries < 100; ++tries) {
-    uint16_t random = 0;
-    if (RAND_bytes(reinterpret_cast<uint8_t*>(&random), sizeof random) != 1) break;
-    const uid_t uid = kFirst + random % kCount;
+    const uid_t uid = kFirst + next++ % kCount;
     std::string name = std::to_string(uid);
     // systemd's own record of which it has given away; who asks for names may not be told of it.
     std::error_code error;
@@ -97,15 +105,26 @@ Result<std::string> ScratchUser() {
 
 }  // namespace
 
-Result<Json> RunInScratchFolder(ScratchPlace place, const std::vector<const Secret*>& secrets,
-                                const ScratchWork& work) {
+Result<UserChild> StartInScratchFolder(ScratchPlace place,
+                                       const std::vector<const Secret*>& secrets,
+                                       const ScratchWork& work) {
   KB_ASSIGN(const std::string user, ScratchUser());
-  KB_ASSIGN(Json json, RunAsUser(user, secrets, [&](const std::vector<Secret>& received) {
-              return WorkInScratchFolder(place, received, work);
-            }));
+  return StartAsUser(user, secrets, [&](const std::vector<Secret>& received, const Ask&) {
+    return WorkInScratchFolder(place, received, work);
+  });
+}
+
+Result<Json> AwaitScratch(UserChild child) {
+  KB_ASSIGN(Json json, std::move(child).Await(NoQuestions));
   KB_TRY(SeenToBeGone(GetText(json, "folder")));
   json.erase("folder");
   return json;
+}
+
+Result<Json> RunInScratchFolder(ScratchPlace place, const std::vector<const Secret*>& secrets,
+                                const ScratchWork& work) {
+  KB_ASSIGN(UserChild child, StartInScratchFolder(place, secrets, work));
+  return AwaitScratch(std::move(child));
 }
 
 Result<Json> RunVendorPart(const std::vector<const Secret*>& secrets, const TokenWork& work) {

@@ -30,6 +30,13 @@ using ScratchWork = std::function<Result<Json>(const std::filesystem::path& fold
 Result<Json> RunInScratchFolder(ScratchPlace place, const std::vector<const Secret*>& secrets,
                                 const ScratchWork& work);
 
+// StartInScratchFolder begins that, AwaitScratch gives its result; several may run side by side,
+// each as a user of its own.
+Result<UserChild> StartInScratchFolder(ScratchPlace place,
+                                       const std::vector<const Secret*>& secrets,
+                                       const ScratchWork& work);
+Result<Json> AwaitScratch(UserChild child);
+
 // RunVendorPart is for what ScratchWork wants of SoftHSM: a further process loads it, and is ended
 // when a call hangs.
 Result<Json> RunVendorPart(const std::vector<const Secret*>& secrets, const TokenWork& work);

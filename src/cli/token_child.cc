@@ -224,15 +224,6 @@ Error Crashed(int signal, ChildKind kind) {
                      "`keybroker key list` before trying again");
 }
 
-Status WaitFor(pid_t pid, ChildKind kind) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) return Fail(SystemError("waitpid", errno));
-  }
-  if (WIFSIGNALED(status)) return Fail(Crashed(WTERMSIG(status), kind));
-  return {};
-}
-
 AskingWork Asking(const TokenWork& work) {
   return [&work](const std::vector<Secret>& secrets, const Ask&) { return work(secrets); };
 }
@@ -270,8 +261,8 @@ Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>
   return RunAsUser(user, secrets, Asking(work), NoQuestions, kind);
 }
 
-Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
-                       const AskingWork& work, const Answerer& answer, ChildKind kind) {
+Result<UserChild> StartAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
+                              const AskingWork& work) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Fail(SystemError("socketpair", errno));
@@ -287,15 +278,45 @@ Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>
     Child(user, theirs.get(), secrets.size(), parent, work);
   }
   theirs.Reset();
-  const bool sent = std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {
-    return SendSecret(ours.get(), *secret);
-  });
-  auto text = Converse(ours.get(), pid, answer);
-  ours.Reset();
-  KB_TRY(WaitFor(pid, kind));
+  UserChild child(pid, std::move(ours));
+  // One that ended before it had them has its reason to give, or no answer: Await tells.
+  static_cast<void>(std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {
+    return SendSecret(child.channel_.get(), *secret);
+  }));
+  return child;
+}
+
+UserChild::UserChild(UserChild&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), channel_(std::move(other.channel_)) {}
+
+UserChild::~UserChild() {
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGTERM);
+  static_cast<void>(Wait(ChildKind::kToken));
+}
+
+Status UserChild::Wait(ChildKind kind) {
+  channel_.Reset();
+  const pid_t pid = std::exchange(pid_, 0);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return Fail(SystemError("waitpid", errno));
+  }
+  if (WIFSIGNALED(status)) return Fail(Crashed(WTERMSIG(status), kind));
+  return {};
+}
+
+Result<Json> UserChild::Await(const Answerer& answer, ChildKind kind) && {
+  const auto text = Converse(channel_.get(), pid_, answer);
+  KB_TRY(Wait(kind));
   KB_TRY(text);
-  if (!sent && text->empty()) return Fail(Internal("the token's process ended before its work"));
   return Unpack(*text);
+}
+
+Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
+                       const AskingWork& work, const Answerer& answer, ChildKind kind) {
+  KB_ASSIGN(UserChild child, StartAsUser(user, secrets, work));
+  return std::move(child).Await(answer, kind);
 }
 
 }  // namespace keybroker::cli

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/answer.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
+#include "keybroker/base/unique_fd.h"
 #include "keybroker/config/settings.h"
 #include "keybroker/token/config.h"
 
@@ -44,6 +48,32 @@ Result<Json> RunAsTokenUser(const config::Settings& settings, const token::Token
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const AskingWork& work,
                             const Answerer& answer);
+
+// UserChild is a process that works as another user, until its result is awaited. Asked to end, and
+// waited for, when it goes without that. Move-only.
+class UserChild {
+ public:
+  UserChild(UserChild&& other) noexcept;
+  UserChild& operator=(UserChild&&) = delete;
+  ~UserChild();
+
+  // Await gives the work's result, and answers its questions until then.
+  Result<Json> Await(const Answerer& answer, ChildKind kind = ChildKind::kToken) &&;
+
+ private:
+  friend Result<UserChild> StartAsUser(const std::string& user,
+                                       const std::vector<const Secret*>& secrets,
+                                       const AskingWork& work);
+  UserChild(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
+  Status Wait(ChildKind kind);
+
+  pid_t pid_;  // 0 once it was waited for
+  UniqueFd channel_;
+};
+
+// StartAsUser begins what RunAsUser does. Several may run side by side.
+Result<UserChild> StartAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
+                              const AskingWork& work);
 
 // RunAsUser is the same as another user, by name or decimal uid; as whoever we are when we are not
 // root.

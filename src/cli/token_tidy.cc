@@ -5,14 +5,10 @@
 #include "cli/token_access.h"
 #include "cli/token_commands.h"
 #include "cli/token_leftovers.h"
+#include "cli/token_tidy.h"
 
 namespace keybroker::cli {
 namespace {
-
-struct TidyOptions {
-  TokenOptions token;
-  bool yes = false;
-};
 
 std::string Listed(const Json& objects) {
   std::string text;
@@ -22,8 +18,9 @@ std::string Listed(const Json& objects) {
   return text;
 }
 
-Result<Answer> TokenTidy(const Invocation& invocation, const TidyOptions& options) {
-  KB_ASSIGN(const auto settings, invocation.Settings());
+}  // namespace
+
+Result<Answer> TidyToken(const config::Settings& settings, const TidyOptions& options) {
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
   const std::string& name = access.config().name;
   KB_ASSIGN(const Json found, access.Run(false, [](LoggedIn& token) -> Result<Json> {
@@ -53,8 +50,6 @@ Result<Answer> TokenTidy(const Invocation& invocation, const TidyOptions& option
   return answer;
 }
 
-}  // namespace
-
 void AddTokenTidy(const Command& noun) {
   auto options = std::make_shared<TidyOptions>();
   options->token.word = TokenWord::kArgument;
@@ -65,7 +60,10 @@ void AddTokenTidy(const Command& noun) {
                         "the token's name here; the only one when left out");
   verb.Flag("--yes", options->yes, "do not ask to type the token's name");
   AddPinOptions(verb, options->token.pin);
-  verb.Does([options](const Invocation& i) { return TokenTidy(i, *options); });
+  verb.Does([options](const Invocation& invocation) -> Result<Answer> {
+    KB_ASSIGN(const auto settings, invocation.Settings());
+    return TidyToken(settings, *options);
+  });
 }
 
 }  // namespace keybroker::cli

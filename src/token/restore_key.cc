@@ -45,8 +45,8 @@ Result<WrapMechanism> FindUnwrap(const Session& session, WrapAlgorithm algorithm
   }
   return Fail(TokenFailed("this token does not unwrap keys by " +
                           std::string(WrapAlgorithmName(algorithm)) + " (" + Joined(evidence) +
-                          "): restore on another token, or `keybroker backup restore --to-file` "
-                          "for its vendor's own means"));
+                          "): restore or drill on another token (--token), or `keybroker backup "
+                          "restore --to-file` for its vendor's own means"));
 }
 
 Status ProveWrapped(const Session& session, const WrappedKey& wrapped, const WrapMechanism& how,

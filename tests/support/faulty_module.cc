@@ -6,9 +6,11 @@
 // KB_FAULTY_PLAN  file of lines "FUNCTION SKIP COUNT ACTION": after SKIP calls, the next COUNT
 // calls
 //                 of FUNCTION do ACTION: "hang", "crash", "gone" (the token is pulled out: from
-//                 then on this process gets CKR_DEVICE_REMOVED), "lie", or a CK_RV in decimal to
-//                 return instead. The file is counted down before the action, so that a process
-//                 that is started again goes on where the crashed one stopped.
+//                 then on this process gets CKR_DEVICE_REMOVED), "lie", "keep" (an
+//                 object that is to be destroyed stays, and CKR_OK is told), "loose" (a key that is
+//                 unwrapped is EXTRACTABLE and may DECRYPT whatever was asked), or a CK_RV in
+//                 decimal to return instead. The file is counted down before the action, so that a
+//                 process that is started again goes on where the crashed one stopped.
 // KB_FAULTY_LIE   file whose text the action "lie" writes to every descriptor that may be its
 // host's
 //                 channel, as that of a vendor's module which took its process over
@@ -29,6 +31,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "keybroker/cryptoki/cryptoki.h"
 
@@ -131,6 +134,10 @@ std::string TakeAction(const std::string& function) {
   ::_exit(0);
 }
 
+// What Fault gives for an action that is its function's own to do.
+constexpr CK_RV kKeep = CKR_VENDOR_DEFINED | 1;
+constexpr CK_RV kLoose = CKR_VENDOR_DEFINED | 2;
+
 // Fault logs the call and does what the plan says; CKR_OK: go on to the real function.
 CK_RV Fault(const char* function) {
   static std::atomic<bool> gone = false;
@@ -145,6 +152,8 @@ CK_RV Fault(const char* function) {
     ::raise(SIGSEGV);
   }
   while (action == "hang") ::pause();
+  if (action == "keep") return kKeep;
+  if (action == "loose") return kLoose;
   return static_cast<CK_RV>(std::stoul(action));
 }
 
@@ -215,6 +224,7 @@ CK_RV CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE* object, CK_ULONG cou
 
 CK_RV DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
   const CK_RV rv = Fault("C_DestroyObject");
+  if (rv == kKeep) return CKR_OK;
   return rv != CKR_OK ? rv : real->C_DestroyObject(session, object);
 }
 
@@ -236,10 +246,24 @@ CK_RV WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HAND
   return rv != CKR_OK ? rv : real->C_WrapKey(session, mechanism, kek, key, out, size);
 }
 
+// UnwrapLoosely is a token that takes a template for advice.
+CK_RV UnwrapLoosely(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE kek,
+                    unsigned char* wrapped, CK_ULONG size, CK_ATTRIBUTE* object, CK_ULONG count,
+                    CK_OBJECT_HANDLE* handle) {
+  static CK_BBOOL yes = CK_TRUE;
+  std::vector<CK_ATTRIBUTE> loose(object, object + count);
+  for (CK_ATTRIBUTE& attribute : loose) {
+    if (attribute.type == CKA_EXTRACTABLE || attribute.type == CKA_DECRYPT) attribute.pValue = &yes;
+  }
+  return real->C_UnwrapKey(session, mechanism, kek, wrapped, size, loose.data(), count, handle);
+}
+
 CK_RV UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE kek,
                 unsigned char* wrapped, CK_ULONG size, CK_ATTRIBUTE* object, CK_ULONG count,
                 CK_OBJECT_HANDLE* handle) {
   const CK_RV rv = Fault("C_UnwrapKey");
+  if (rv == kLoose)
+    return UnwrapLoosely(session, mechanism, kek, wrapped, size, object, count, handle);
   return rv != CKR_OK
              ? rv
              : real->C_UnwrapKey(session, mechanism, kek, wrapped, size, object, count, handle);

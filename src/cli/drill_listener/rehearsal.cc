@@ -86,6 +86,7 @@ Status ServeAndShake(DrillStack& stack, const RehearsalParts& parts, const Secre
 Result<Json> RehearseIn(const std::filesystem::path& folder, const config::Settings& settings,
                         const RehearsalParts& parts, const Secret& kek,
                         const backup::Backup& backup) {
+  const auto begun = Clock::now();
   KB_TRY(DrillStack::LogTo(folder));
   KB_ASSIGN(const auto config, ScratchTokenConfig(folder, parts.softhsm));
   KB_ASSIGN(const Secret pin, RandomPin());
@@ -100,6 +101,7 @@ Result<Json> RehearseIn(const std::filesystem::path& folder, const config::Setti
   const Status served = ServeAndShake(stack, parts, pin, backup, json);
   const Status stopped = stack.Stop();
   for (const pid_t pid : stack.pids()) json["pids"].push_back(pid);
+  json["ms"] = PassedMs(begun);
   const Status& status = served ? stopped : served;
   if (status) return json;
   const std::string said = DrillStack::LastWords(folder);
@@ -132,25 +134,32 @@ Result<RehearsalParts> RehearsalParts::Find(const std::string& softhsm) {
   return RehearsalParts{softhsm, std::move(programs), std::move(libraries)};
 }
 
-Result<Json> Rehearse(const config::Settings& settings, const RehearsalParts& parts,
-                      const Secret& kek, const backup::Backup& backup) {
+Result<Rehearsal> Rehearsal::Start(const config::Settings& settings, const RehearsalParts& parts,
+                                   const Secret& kek, const backup::Backup& backup) {
   if (backup.chain.empty()) {
-    return Json{{"failure",
-                 "the backup has no certificate, so that no TLS handshake can prove its key: drill "
-                 "it at level 2. A backup at birth never has one; of an exportable key, one that "
-                 "is exported once a certificate is installed has it"}};
+    return Rehearsal(
+        Json{{"failure",
+              "the backup has no certificate, so that no TLS handshake can prove its key: drill "
+              "it at level 2. A backup at birth never has one; of an exportable key, one that "
+              "is exported once a certificate is installed has it"}});
   }
-  const auto begun = Clock::now();
-  KB_ASSIGN(Json json,
-            RunInScratchFolder(ScratchPlace::kOnlyMemory, {&kek},
-                               [&](const auto& folder, const std::vector<Secret>& secrets) {
-                                 ::signal(SIGPIPE, SIG_IGN);
-                                 return RehearseIn(folder, settings, parts, secrets[0], backup);
-                               }));
+  Rehearsal rehearsal{Json()};
+  KB_ASSIGN(UserChild child,
+            StartInScratchFolder(ScratchPlace::kOnlyMemory, {&kek},
+                                 [&](const auto& folder, const std::vector<Secret>& secrets) {
+                                   ::signal(SIGPIPE, SIG_IGN);
+                                   return RehearseIn(folder, settings, parts, secrets[0], backup);
+                                 }));
+  rehearsal.child_.emplace(std::move(child));
+  return rehearsal;
+}
+
+Result<Json> Rehearsal::Await() && {
+  if (!child_) return std::move(known_);
+  KB_ASSIGN(Json json, AwaitScratch(*std::move(child_)));
   KB_TRY(ProcessesSeenToBeGone(json));
   json["token"] = "scratch token in memory: " + GetText(json, "token") +
                   ", through keybrokerd, module and engine";
-  json["ms"] = PassedMs(begun);
   return json;
 }
 

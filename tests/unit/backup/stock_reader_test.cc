@@ -98,14 +98,24 @@ INSTANTIATE_TEST_SUITE_P(
     Formats, StockReader,
     ::testing::Values(
         Kind{"SoftHsmWrapPadRsa", "softhsm", WrapAlgorithm::kAesKeyWrapPad, KeyType::kRsa, 2048},
+        Kind{"SoftHsmWrapPadRsa3072", "softhsm", WrapAlgorithm::kAesKeyWrapPad, KeyType::kRsa,
+             3072},
         Kind{"SoftHsmWrapPadRsa4096", "softhsm", WrapAlgorithm::kAesKeyWrapPad, KeyType::kRsa,
              4096},
         Kind{"SoftHsmWrapPadP256", "softhsm", WrapAlgorithm::kAesKeyWrapPad, KeyType::kEc, 256},
         Kind{"SoftHsmWrapPadP384", "softhsm", WrapAlgorithm::kAesKeyWrapPad, KeyType::kEc, 384},
+        Kind{"SoftHsmWrapPadP521", "softhsm", WrapAlgorithm::kAesKeyWrapPad, KeyType::kEc, 521},
         Kind{"NssWrapPadRsa", "nss", WrapAlgorithm::kAesKeyWrapPad, KeyType::kRsa, 2048},
         Kind{"NssWrapPadP256", "nss", WrapAlgorithm::kAesKeyWrapPad, KeyType::kEc, 256},
+        Kind{"NssWrapPadRsa3072", "nss", WrapAlgorithm::kAesKeyWrapPad, KeyType::kRsa, 3072},
+        Kind{"NssWrapPadP384", "nss", WrapAlgorithm::kAesKeyWrapPad, KeyType::kEc, 384},
+        Kind{"NssWrapPadP521", "nss", WrapAlgorithm::kAesKeyWrapPad, KeyType::kEc, 521},
         Kind{"NssCbcRsa", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kRsa, 2048},
-        Kind{"NssCbcP256", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 256}),
+        Kind{"NssCbcRsa3072", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kRsa, 3072},
+        Kind{"NssCbcRsa4096", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kRsa, 4096},
+        Kind{"NssCbcP256", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 256},
+        Kind{"NssCbcP384", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 384},
+        Kind{"NssCbcP521", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 521}),
     [](const auto& kind) { return std::string(kind.param.name); });
 
 class PortableReader : public StockReader {};
@@ -168,7 +178,10 @@ TEST_P(PortableReader, GnuTlsOpensTheBackup) {
 INSTANTIATE_TEST_SUITE_P(
     Formats, PortableReader,
     ::testing::Values(Kind{"Rsa", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kRsa, 2048},
-                      Kind{"P256", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 256}),
+                      Kind{"Rsa3072", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kRsa, 3072},
+                      Kind{"P256", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 256},
+                      Kind{"P384", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 384},
+                      Kind{"P521", "nss", WrapAlgorithm::kAesCbcPad, KeyType::kEc, 521}),
     [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace

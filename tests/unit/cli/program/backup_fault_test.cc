@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 
 #include "keybroker/base/process.h"
+#include "keybroker/cryptoki/cryptoki.h"
 #include "support/sanitized.h"
 #include "support/small_disk.h"
 #include "unit/cli/program/backup_host.h"
@@ -19,6 +21,7 @@ namespace {
 using keybroker::test::Arguments;
 using keybroker::test::Process;
 using keybroker::test::SmallDisk;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // FaultyBackupHost has its token behind the faulty module, which does what its plan says.
@@ -196,6 +199,62 @@ TEST_F(TokenGone, BeforeANewKeySignedIsToldWithTheKeyThatStays) {
   EXPECT_THAT(Text({"key", "list"}), HasSubstr("new.test"));
   Text({"key", "delete", "new.test", "--yes", "--force"});
   Text(command);
+}
+
+// UntrueToken says CKR_OK and does otherwise.
+class UntrueToken : public FaultyBackupHost {
+ protected:
+  void SetUp() override {
+    FaultyBackupHost::SetUp();
+    file_ = Export("ec");
+    restore_ = With({"backup", "restore", file_});
+    Text({"key", "delete", kName, "--type", "ec", "--yes"});
+  }
+
+  std::string Unwraps(const std::string& action) const {
+    const auto steps = Steps(restore_, "C_UnwrapKey").size();
+    EXPECT_GE(steps, 2U);
+    Text({"key", "delete", kName, "--type", "ec", "--yes"});
+    return "C_UnwrapKey 0 99 " + action + "\n";
+  }
+
+  std::string file_;
+  Arguments restore_;
+};
+
+TEST_F(UntrueToken, ThatMakesAKeyLooserThanAskedHasItMended) {
+  Plan(Unwraps("loose"));
+  const Json made = Answer(restore_);
+  EXPECT_EQ(made["key"]["exportable"], false);
+  // The RSA key, which was not restored, is extractable.
+  const auto shown =
+      keybroker::test::RunCommand({"pkcs11-tool", "--module", KB_SOFTHSM, "--login", "--pin", kPin,
+                                   "--list-objects", "--type", "privkey"},
+                                  {{"SOFTHSM2_CONF", File("token/softhsm2.conf")}});
+  const std::string ec = shown.out.substr(std::min(shown.out.find("Object; EC"), shown.out.size()));
+  EXPECT_THAT(ec, AllOf(HasSubstr("Usage:      sign\n"), HasSubstr("Access:     sensitive\n")))
+      << shown.out << shown.err;
+}
+
+TEST_F(UntrueToken, ThatDoesNotLetItBeMendedGetsNoKey) {
+  Plan(Unwraps("loose") + "C_SetAttributeValue 0 99 " + std::to_string(CKR_ATTRIBUTE_READ_ONLY) +
+       "\n");
+  const auto result = Run(restore_);
+  EXPECT_EQ(result.status, 1) << result.out;
+  EXPECT_THAT(result.err, HasSubstr("EXTRACTABLE"));
+  ExpectSoundRecords();
+  EXPECT_EQ(Answer({"key", "list"})["keys"].size(), 1U);
+  EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
+}
+
+TEST_F(UntrueToken, ThatKeepsWhatItWasToDestroyIsToldOf) {
+  const auto drill = With({"drill", file_, "--token", "main"});
+  Plan("C_DestroyObject 0 99 keep\n");
+  const auto drilled = Run(drill);
+  EXPECT_EQ(drilled.status, 1) << drilled.err;
+  EXPECT_THAT(drilled.out, HasSubstr("still shows the key that it was told to destroy"));
+  ExpectSoundRecords();
+  EXPECT_EQ(Answer(drill)["results"][0]["good"], true);
 }
 
 class ExportsAtOnce : public BackupHost {};

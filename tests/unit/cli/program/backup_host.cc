@@ -13,6 +13,10 @@ using keybroker::test::Arguments;
 void SafeHost::Make() {
   Host::Make();
   InitToken();
+  MakeSafe();
+}
+
+void SafeHost::MakeSafe() const {
   std::filesystem::create_directory(File("safe"));
   Write("password", std::string(kBackupPassword) + "\n", 0600);
   Write("wrong", "another horse battery staple\n", 0600);

@@ -12,8 +12,9 @@ inline constexpr char kBackupPassword[] = "correct horse battery staple";
 class SafeHost : public Host {
  protected:
   void Make() override;
+  void MakeSafe() const;  // folder and passwords
 
-  // Password gives the options that name the backup's password.
+  // With gives the options that name the backup's password.
   keybroker::test::Arguments With(keybroker::test::Arguments arguments,
                                   const std::string& password_file = "password") const;
 

@@ -94,5 +94,13 @@ TEST_F(CommandAtItsEnd, HasNeitherKeyNorPasswordAfterABackupAtBirth) {
   ExpectNothingLeft(process);
 }
 
+TEST_F(CommandAtItsEnd, HasNeitherKeyNorPinAfterACopy) {
+  Text(TokenArguments("spare", "spare"));
+  Text({"token", "init", "spare", "--so-pin-file", File("so-pin")});
+  const Process process =
+      Start({"key", "copy", kName, "--type", "rsa", "--from", "main", "--to", "spare", "--yes"});
+  ExpectNothingLeft(process);
+}
+
 }  // namespace
 }  // namespace keybroker::cli::test

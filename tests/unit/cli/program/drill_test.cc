@@ -57,6 +57,26 @@ TEST_F(DrillCommand, ReportsWhatTheNextReaderAsksOfABackup) {
   EXPECT_EQ(Run(With({"drill", file, "--overwrite"})).status, 2);
 }
 
+TEST_F(DrillCommand, ReportsOnOnePageWhatAnAuditorAsks) {
+  const std::string file = Export("ec");
+  auto command = With({"drill", file, "--report", File("drill.html")});
+  const Json drill = Answer(command);
+  const Json one = drill["results"][0];
+  const std::string html = Read("drill.html");
+  for (const char* field : {"time", "next_due", "operator", "destroyed", "level_means"}) {
+    ASSERT_TRUE(drill[field].is_string()) << field << drill;
+    EXPECT_THAT(html, HasSubstr(drill[field].get<std::string>()));
+  }
+  for (const char* field : {"sha256", "spki_sha256", "name", "mechanisms"}) {
+    EXPECT_THAT(html, HasSubstr(one[field].get<std::string>()));
+  }
+  EXPECT_THAT(html,
+              AllOf(HasSubstr("<th>level</th><td>2: "), HasSubstr("scratch token in memory"),
+                    HasSubstr("<td>MAC "), HasSubstr("<br>key "), HasSubstr("<br>token "),
+                    HasSubstr("class=\"good\">good</td>"), HasSubstr("@media print"),
+                    Not(HasSubstr("<script")), Not(HasSubstr("src=")), Not(HasSubstr("url("))));
+}
+
 TEST_F(DrillCommand, SaysWhichFileIsBad) {
   const std::string file = Export("rsa");
   Export("ec");

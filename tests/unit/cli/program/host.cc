@@ -8,6 +8,7 @@
 
 #include "keybroker/base/kdf_floor.h"
 #include "keybroker/base/process.h"
+#include "support/token_modules.h"
 
 namespace keybroker::cli::test {
 
@@ -136,6 +137,15 @@ void Host::AddToken(const std::string& label) { Text(TokenArguments("main", labe
 
 void Host::InitToken() {
   AddToken();
+  Text({"token", "init", "--so-pin-file", File("so-pin")});
+}
+
+void Host::InitNssToken() {
+  const std::string database = "sql:" + File("token/tokens").string();
+  Text({"token", "add", "main", "--module", keybroker::test::NssModule(), "--label",
+        "NSS Certificate DB", "--init-args",
+        "configdir='" + database + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=",
+        "--profile", "nss", "--pin-file", File("token/pin")});
   Text({"token", "init", "--so-pin-file", File("so-pin")});
 }
 

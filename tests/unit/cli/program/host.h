@@ -43,6 +43,7 @@ class Host : public ::testing::Test {
   // it too.
   void AddToken(const std::string& label = "stack");
   void InitToken();
+  void InitNssToken();  // "main" is a new NSS database
   keybroker::test::Arguments TokenArguments(const std::string& name,
                                             const std::string& label) const;
 

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 
-#include "support/token_modules.h"
 #include "unit/backup/key_manager_file.h"
 #include "unit/cli/program/host.h"
 
@@ -103,6 +102,28 @@ TEST_F(ImportCommand, TakesEveryFormThatOpenSslWrites) {
       {"rc4.p12",
        {"pkcs12", "-export", "-legacy", "-keypbe", "PBE-SHA1-RC4-128", "-certpbe",
         "PBE-SHA1-RC2-40", "-inkey", k, "-in", File("k.crt"), "-passout", pass}},
+      // As Windows exports: a CSP's name, "local machine keys", key usage, a generated name.
+      {"windows-old.p12", {"pkcs12",    "-export",
+                           "-legacy",   "-descert",
+                           "-iter",     "2000",
+                           "-keyex",    "-LMK",
+                           "-CSP",      "Microsoft RSA SChannel Cryptographic Provider",
+                           "-name",     "le-0f8fad5b-d9cb-469f-a165-70867728950e",
+                           "-inkey",    k,
+                           "-in",       File("k.crt"),
+                           "-certfile", File("ca.pem"),
+                           "-passout",  pass}},
+      {"windows-new.p12", {"pkcs12",   "-export",
+                           "-keypbe",  "AES-256-CBC",
+                           "-certpbe", "AES-256-CBC",
+                           "-macalg",  "sha256",
+                           "-iter",    "2000",
+                           "-keyex",   "-LMK",
+                           "-CSP",     "Microsoft Software Key Storage Provider",
+                           "-name",    "te-0f8fad5b-d9cb-469f-a165-70867728950e",
+                           "-inkey",   k,
+                           "-in",      File("k.crt"),
+                           "-passout", pass}},
       {"empty.p12", {"pkcs12", "-export", "-inkey", k, "-in", File("k.crt"), "-passout", "pass:"}},
       {"nomac.p12",
        {"pkcs12", "-export", "-nomac", "-inkey", k, "-in", File("k.crt"), "-passout", pass}}};
@@ -169,12 +190,7 @@ class ImportOnNss : public ImportCommand {
     Host::Make();  // NOLINT(bugprone-parent-virtual-call): its token is another
     MakeCa();
     Write("password", std::string(kPassword) + "\n", 0600);
-    const std::string database = "sql:" + File("token/tokens").string();
-    Text({"token", "add", "main", "--module", keybroker::test::NssModule(), "--label",
-          "NSS Certificate DB", "--init-args",
-          "configdir='" + database + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=",
-          "--profile", "nss", "--pin-file", File("token/pin")});
-    Text({"token", "init", "--so-pin-file", File("so-pin")});
+    InitNssToken();
   }
 };
 

@@ -121,7 +121,7 @@ TEST_F(ManyKeys, AreDrilledUntilCtrlCWhichSaysHowFarItCame) {
   Process process =
       Process::StartOnTerminal({command_[0], "--config", File("etc/keybroker.toml"), "drill",
                                 File("safe"), "--password-file", File("password")});
-  ASSERT_TRUE(process.WaitForText("keybroker: 0 of 24 backups drilled")) << process.output();
+  ASSERT_TRUE(process.WaitForText("keybroker: 0 of 24 backups opened")) << process.output();
   process.Type("\x03");
   EXPECT_EQ(process.Wait(), 1) << process.output();
   EXPECT_THAT(process.output(), AllOf(HasSubstr("interrupted: 0 of 24 backups were drilled"),

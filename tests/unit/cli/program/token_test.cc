@@ -22,17 +22,36 @@ TEST_F(TokenCommand, MakesATokenWhosePinWorks) {
   EXPECT_EQ(json["tokens"][0]["tokenhost"], "not running");
 }
 
-TEST_F(TokenCommand, TidiesOnlyWhatItHasShownAndWasToldTo) {
-  InitToken();
-  Text({"key", "generate", kName});
+// KeptKek has a KEK that a token kept, against CKA_TOKEN false.
+class KeptKek : public TokenCommand {
+ protected:
+  void SetUp() override {
+    TokenCommand::SetUp();
+    InitToken();
+    Text({"key", "generate", kName});
+    EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
+    const auto made = keybroker::test::RunCommand(
+        {"pkcs11-tool", "--module", KB_SOFTHSM, "--token-label", "stack", "--login", "--pin", kPin,
+         "--keygen", "--key-type", "AES:32", "--label", "keybroker-kek"},
+        {{"SOFTHSM2_CONF", File("token/softhsm2.conf").string()}});
+    ASSERT_EQ(made.status, 0) << made.err;
+    GiveTokenFiles();
+  }
+};
+
+TEST_F(KeptKek, IsRemovedByADoctorThatIsToldTo) {
+  EXPECT_THAT(Run({"doctor"}).out, HasSubstr("`keybroker doctor --tidy`"));
+  EXPECT_THAT(Fails({"doctor", "--tidy"}),
+              AllOf(HasSubstr("\"keybroker-kek\""), HasSubstr("Nothing was changed: say --yes")));
+  EXPECT_THAT(Run({"doctor", "--tidy", "--yes"}).out,
+              HasSubstr("removed a backup's key-encryption key: \"keybroker-kek\""));
+  EXPECT_THAT(Run({"doctor"}).out, Not(HasSubstr("keybroker-kek")));
   EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
-  // A KEK that a token kept, against CKA_TOKEN false.
-  const auto made = keybroker::test::RunCommand(
-      {"pkcs11-tool", "--module", KB_SOFTHSM, "--token-label", "stack", "--login", "--pin", kPin,
-       "--keygen", "--key-type", "AES:32", "--label", "keybroker-kek"},
-      {{"SOFTHSM2_CONF", File("token/softhsm2.conf").string()}});
-  ASSERT_EQ(made.status, 0) << made.err;
-  GiveTokenFiles();
+  EXPECT_NE(Id(kName, "ec"), "");
+  Misused({"doctor", "--yes"});
+}
+
+TEST_F(KeptKek, IsTidiedOnlyOnceShownAndToldTo) {
   EXPECT_THAT(Run({"doctor"}).out,
               AllOf(HasSubstr("\"keybroker-kek\""), HasSubstr("`keybroker token tidy main`")));
   EXPECT_THAT(Fails({"token", "tidy"}),
