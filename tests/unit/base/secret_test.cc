@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "support/sanitized.h"
 
@@ -26,7 +27,9 @@ std::string VmFlagsAt(const void* address) {
   for (std::string line; std::getline(smaps, line);) {
     uintptr_t begin = 0;
     uintptr_t end = 0;
-    if (::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
+    std::istringstream range(line);
+    char dash = 0;
+    if (range >> std::hex >> begin >> dash >> end && dash == '-') {
       inside = begin <= wanted && wanted < end;
     }
     if (inside && line.starts_with("VmFlags:")) return line.substr(8) + " ";
@@ -53,6 +56,11 @@ TEST(Secret, LivesInPagesThatAreNotDumpedNotInheritedAndLocked) {
   EXPECT_NE(flags.find(" dd "), std::string::npos) << "not dumped:" << flags;
   EXPECT_NE(flags.find(" dc "), std::string::npos) << "not copied on fork:" << flags;
   EXPECT_EQ(flags.find(" lo ") != std::string::npos, secret->IsLocked()) << flags;
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+  if (limit.rlim_cur >= 65536) {
+    EXPECT_TRUE(secret->IsLocked()) << flags;
+  }
 }
 
 TEST(Secret, SaysSoWhenItCannotBeLocked) {

@@ -19,6 +19,7 @@ namespace {
 using keybroker::test::Arguments;
 using keybroker::test::CommandResult;
 using keybroker::test::SmallDisk;
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
@@ -128,6 +129,23 @@ TEST_F(KilledAtFiles, SealIsDoneOrNotDoneAndCanBeRunAgain) {
     Text({"key", "seal", name, "--type", "ec", "--yes", "--force"});
     EXPECT_EQ(Answer({"key", "show", name, "--type", "ec"})["keys"][0]["exportable"], false);
   });
+}
+
+class BadDisk : public KilledAtFiles {};
+
+TEST_F(BadDisk, BackupThatDoesNotReadBackIsRemovedAndNotOnRecord) {
+  const std::string file = File("safe/k.p12");
+  const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
+  const std::string before = Read(record);
+  const Arguments command = With({"backup", "export", kName, "--type", "ec", "-o", file});
+  const auto failed =
+      Trace({"-P", file, "-e", "trace=read", "-e", "inject=read:error=EIO:when=1"}, command);
+  EXPECT_EQ(failed.status, 1) << failed.out;
+  EXPECT_THAT(failed.err, AllOf(HasSubstr("cannot read " + file), HasSubstr("removed again")));
+  EXPECT_TRUE(std::filesystem::is_empty(File("safe")));
+  EXPECT_EQ(Read(record), before);
+  Text(command);
+  Text(With({"backup", "verify", file}));
 }
 
 }  // namespace
