@@ -8,6 +8,7 @@
 #include "cli/listener_check/check.h"
 #include "cli/listener_check/plan.h"
 #include "cli/listener_check/try_files.h"
+#include "cli/listener_check/try_module.h"
 #include "cli/listener_commands.h"
 #include "cli/listener_config/recipe.h"
 #include "cli/listener_file.h"
@@ -56,12 +57,6 @@ std::filesystem::path FilesDirectory(const config::Settings& settings,
   return ListenerDirectory(settings, options.listener);
 }
 
-std::string Told(const TriedFile& one) {
-  if (!one.good) return one.text;
-  return "gives the key, and it signs: a server without the key does not use this file, or read it "
-         "before it was written, or has another OPENSSL_CONF";
-}
-
 // AboutFiles: a certificate that does not do says nothing of how the server came to its key.
 bool AboutFiles(const Answer& answer) {
   constexpr std::string_view kOfCertificate[] = {"expired", "not-yet-valid", "wrong-name",
@@ -81,8 +76,8 @@ void AddFiles(const std::vector<TriedFile>& files, Answer& answer) {
   answer.json["files"] = Json::array();
   for (const TriedFile& one : files) {
     answer.json["files"].push_back(
-        {{"file", one.file.string()}, {"user", one.user}, {"good", one.good}, {"text", Told(one)}});
-    answer.text += "\n" + one.file.string() + ", used as " + one.user + " would: " + Told(one);
+        {{"file", one.file.string()}, {"user", one.user}, {"good", one.good}, {"text", one.text}});
+    answer.text += "\n" + one.file.string() + ", used as " + one.user + " would: " + one.text;
   }
 }
 
@@ -95,7 +90,11 @@ Result<Answer> ListenerCheck(const Invocation& invocation, const CheckOptions& o
   KB_ASSIGN(const auto shown, check.Run(targets));
   Answer answer = Report(options, plan, shown, check);
   if (AboutFiles(answer)) {
-    AddFiles(TryFiles(FilesDirectory(settings, options), listener, targets), answer);
+    const auto directory = FilesDirectory(settings, options);
+    auto files = TryFiles(directory, listener, targets);
+    for (TriedFile& each : TryModule(directory, listener, targets))
+      files.push_back(std::move(each));
+    AddFiles(files, answer);
   }
   return answer;
 }

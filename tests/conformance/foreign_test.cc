@@ -50,6 +50,13 @@ class ForeignHost : public testing::Test {
     return id ? *id : "";
   }
 
+  static std::string Uri(const std::string& type) {
+    const std::string id = KeyId(type);
+    std::string uri = "pkcs11:token=keybroker;id=";
+    for (size_t i = 0; i < id.size(); i += 2) uri += "%" + id.substr(i, 2);
+    return uri + ";type=private";
+  }
+
   static Environment Socket() { return {{"KEYBROKER_SOCKET", stack_->socket("https")}}; }
 
   static CommandResult Pkcs11Tool(Arguments arguments) {
@@ -150,20 +157,37 @@ TEST_F(ForeignHost, Libp11sEngineSignsForOpenssl) {
   std::filesystem::path signature = stack_->directory() / "signature";
   std::ofstream(data) << std::string(32, 'd');
   for (const char* type : {"rsa", "ec"}) {
-    std::string id = KeyId(type);
-    std::string uri = "pkcs11:token=keybroker;id=";
-    for (size_t i = 0; i < id.size(); i += 2) uri += "%" + id.substr(i, 2);
-    uri += ";type=private";
-    CommandResult signed_result =
-        RunCommand({"openssl", "pkeyutl", "-engine", "pkcs11", "-keyform", "engine", "-inkey", uri,
-                    "-sign", "-pkeyopt", "digest:sha256", "-in", data, "-out", signature},
-                   EngineEnvironment());
+    CommandResult signed_result = RunCommand(
+        {"openssl", "pkeyutl", "-engine", "pkcs11", "-keyform", "engine", "-inkey", Uri(type),
+         "-sign", "-pkeyopt", "digest:sha256", "-in", data, "-out", signature},
+        EngineEnvironment());
     ASSERT_EQ(signed_result.status, 0) << type << ": " << Everything(signed_result);
     CommandResult verified =
         RunCommand({"openssl", "pkeyutl", "-verify", "-certin", "-inkey", stack_->certificate(type),
                     "-pkeyopt", "digest:sha256", "-in", data, "-sigfile", signature});
     EXPECT_EQ(verified.status, 0) << type << ": " << Everything(verified);
   }
+}
+
+// libp11 tries a refused PSS signature once more with raw RSA, by which one could decrypt.
+TEST_F(ForeignHost, Libp11sRetryWithRawRsaIsRefusedAndRecordedOnceAtMost) {
+  std::filesystem::path data = stack_->directory() / "digest";
+  std::ofstream(data) << std::string(32, 'd');
+  const std::string before = stack_->Cli({"audit", "show"}).out;
+  constexpr size_t kTimes = 5;
+  for (size_t i = 0; i < kTimes; ++i) {
+    CommandResult result =
+        RunCommand({"openssl", "pkeyutl", "-engine", "pkcs11", "-keyform", "engine", "-inkey",
+                    Uri("rsa"), "-sign", "-pkeyopt", "digest:sha256", "-pkeyopt",
+                    "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:20", "-in", data},
+                   EngineEnvironment());
+    ASSERT_NE(result.status, 0) << Everything(result);
+  }
+  const std::string all = stack_->Cli({"audit", "show"}).out;
+  const std::string said = all.substr(std::min(before.size(), all.size()));
+  EXPECT_GE(Captures(said, "(CKM_RSA_PKCS_PSS)").size(), 1U) << said;
+  EXPECT_LE(Captures(said, "(CKM_RSA_X_509)").size(), kTimes) << said;
+  EXPECT_THAT(Captures(said, "granted.*(CKM_RSA_X_509)"), ElementsAre());
 }
 
 TEST_F(ForeignHost, GnutlsListsExactlyTheListenersKeysAndSigns) {

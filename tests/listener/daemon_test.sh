@@ -26,11 +26,11 @@ prepare() {
       say "LEFT OUT: $server. No root can be made here; the reasons are above."
       exit 77
       ;;
-    *)
-      [[ $way == provider ]] || fail "scripts/listener-root ended with status $status"
-      say "LEFT OUT: $server by pkcs11-provider. This machine's mirror has no backports that can be fetched."
+    4)
+      say "LEFT OUT: $server by pkcs11-provider. This machine's sources lead to no backports that have it."
       exit 77
       ;;
+    *) fail "scripts/listener-root ended with status $status" ;;
   esac
   LISTENER_MOUNTS=("$build/lib" "$work")
   make_token

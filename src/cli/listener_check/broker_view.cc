@@ -2,6 +2,8 @@
 
 #include <openssl/ssl.h>
 
+#include <vector>
+
 #include "keybroker/base/joined.h"
 #include "keybroker/broker/admin_client.h"
 
@@ -48,8 +50,20 @@ std::string TokensAway(const Json& status) {
   return text;
 }
 
+// Jailed says what a server that chroots needs, for one that no log may tell of it.
+std::string Jailed(const policy::Listener& listener) {
+  const std::string same = ", and one that chroots reaches the broker only by the socket inside ";
+  if (listener.jails.empty()) {
+    return same + "its jail: this listener has none (jails, `keybroker listener show " +
+           listener.name + "`)";
+  }
+  std::vector<std::string> jails(listener.jails.begin(), listener.jails.end());
+  return same + Joined(jails);
+}
+
 // NeverAsked is a server that ended the handshake without a question to the broker.
-Verdict NeverAsked(const KeyTarget& target, const Problem& problem, const BrokerView& after) {
+Verdict NeverAsked(const policy::Listener& listener, const KeyTarget& target,
+                   const Problem& problem, const BrokerView& after) {
   const std::string type(cryptoki::KeyTypeName(target.type));
   std::string text = problem.text;
   if (problem.alert == SSL_AD_HANDSHAKE_FAILURE) {
@@ -57,7 +71,9 @@ Verdict NeverAsked(const KeyTarget& target, const Problem& problem, const Broker
   } else {
     text += ". ";
   }
-  if (after.answers) text += "The broker was not asked for a signature by this listener. ";
+  if (after.answers) {
+    text += "The broker was not asked for a signature by this listener" + Jailed(listener) + ". ";
+  }
   return {false, std::string(FaultWord(problem.fault)), text + kUnsupported};
 }
 
@@ -109,8 +125,13 @@ Verdict Explain(const config::Settings& settings, const policy::Listener& listen
                 ": it has that version of TLS switched off. --tls checks "
                 "the other one alone"};
   }
-  if (IsOfServer(problem.fault) && problem.fault != Fault::kNoStartTls) {
-    return {false, word, problem.text};
+  // One that was refused as it loaded its key may have said so in any way.
+  const bool denied = after.denied > before.denied;
+  if (!denied && IsOfServer(problem.fault) && problem.fault != Fault::kNoStartTls) {
+    const std::string away = after.away ? ". No broker is running either (" + after.detail +
+                                              "), and most servers do not start without their key"
+                                        : "";
+    return {false, word, problem.text + away};
   }
   if (after.away) {
     return {
@@ -123,9 +144,9 @@ Verdict Explain(const config::Settings& settings, const policy::Listener& listen
   if (const auto refusal = PolicyRefuses(settings, listener, target); !refusal.text.empty()) {
     return {false, refusal.word, problem.text + ": " + refusal.text};
   }
-  if (after.denied > before.denied) return AskedInVain(listener, problem, after, true);
+  if (denied) return AskedInVain(listener, problem, after, true);
   if (after.failed > before.failed) return AskedInVain(listener, problem, after, false);
-  return NeverAsked(target, problem, after);
+  return NeverAsked(listener, target, problem, after);
 }
 
 }  // namespace keybroker::cli

@@ -73,6 +73,10 @@ std::string Use(const std::filesystem::path& configuration, const std::filesyste
   return Signs(key.get()) ? std::string() : OpenSslSays();
 }
 
+constexpr char kGood[] =
+    "gives the key, and it signs: a server without the key does not use this file, or read it "
+    "before it was written, or has another OPENSSL_CONF";
+
 // A user of any name may be root.
 bool IsRoot(const std::string& name) {
   const auto user = FindUser(name);
@@ -87,15 +91,14 @@ std::string Plain(std::string_view said) {
   return text;
 }
 
-// Signer is the user that signs: root only loads the key, where anybody else is named.
-std::string Signer(const policy::Listener& listener) {
+}  // namespace
+
+std::string SigningUser(const policy::Listener& listener) {
   for (const std::string& user : listener.users) {
     if (!IsRoot(user)) return user;
   }
   return "root";
 }
-
-}  // namespace
 
 std::vector<TriedFile> TryFiles(const std::filesystem::path& wanted,
                                 const policy::Listener& listener,
@@ -108,7 +111,7 @@ std::vector<TriedFile> TryFiles(const std::filesystem::path& wanted,
   for (const KeyTarget& target : targets) {
     TriedFile tried;
     tried.file = directory / ReferenceFileName(target.name, target.type);
-    tried.user = Signer(listener);
+    tried.user = SigningUser(listener);
     if (!std::filesystem::exists(tried.file, error)) continue;
     const auto used = RunAsUser(tried.user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
       return Json{{"text", Use(configuration, tried.file)}};
@@ -116,6 +119,7 @@ std::vector<TriedFile> TryFiles(const std::filesystem::path& wanted,
     // The process that said it had the files' own libraries in it.
     tried.text = Plain(used ? GetText(*used, "text") : used.error().detail);
     tried.good = tried.text.empty();
+    if (tried.good) tried.text = kGood;
     all.push_back(std::move(tried));
   }
   return all;

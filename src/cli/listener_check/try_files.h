@@ -15,8 +15,12 @@ struct TriedFile {
   std::filesystem::path file;
   std::string user;  // that the trying process ran as
   bool good = false;
-  std::string text;  // what OpenSSL says; empty when it is good
+  std::string text;  // what is wrong, or what was seen to be good
 };
+
+// SigningUser is the listener's user that signs: root only loads the key, where anybody else is
+// named.
+std::string SigningUser(const policy::Listener& listener);
 
 // TryFiles does what a server does with the files that `listener config` wrote to directory: a
 // process that becomes the listener's user reads openssl.cnf, loads each target's reference and

@@ -49,22 +49,28 @@ check_finds() {
     fail "$server: listener check finds nothing wrong: $said"
   fi
   printf '%s\n' "${said%%$'\n'*}"
-  grep '^/.* used as ' <<<"$said" || [[ $library == gnutls ]]
+  grep '^/.* used as ' <<<"$said"
 }
 
-# What listener check says of a reference in each case, by the engine.
+# What listener check says of a server's files in each case, by the way that it gets its key.
 declare -A tried=(
-  [truncated]='it is no reference' [foreign-oid]='it is no reference' [other-id]='key not found: '
-  [no-openssl-conf]='gives the key' [no-module]='PKCS#11 module missing: '
-  [no-pkcs11]='not a PKCS#11 module: ')
+  [engine:truncated]='it is no reference' [engine:foreign-oid]='it is no reference'
+  [engine:other-id]='key not found: ' [engine:no-openssl-conf]='gives the key'
+  [engine:no-engine]='could not load the shared library' [engine:no-module]='PKCS#11 module missing: '
+  [engine:no-pkcs11]='not a PKCS#11 module: '
+  [gnutls:other-id]='names a key by id 00' [gnutls:no-module]='PKCS#11 module missing: '
+  [gnutls:no-pkcs11]='not a PKCS#11 module: '
+  [provider:other-id]='.' [provider:no-openssl-conf]='gives the key' [provider:no-module]='.')
 
 # says CASE PATTERN: starts the server with that case's files; no handshake may succeed, and what it
 # logged must match. `keybroker listener check` fails too, and tells.
 says() {
-  local at=$work/bad-$1 line found='' shown
+  local at=$work/bad-$1 line found='' shown expected key_by=$way
+  if [[ $library == gnutls ]]; then key_by=gnutls; fi
   if start "$at" "$((base_port + 100))" "$at-files" 2>/dev/null; then
     handshake_fails "$((base_port + 100))" || fail "$server: a handshake succeeds with $1"
     eventually log_matches "$at" "$2" || true
+    bad_case_check "$((base_port + 100))" "$1"
   fi
   # Of a server that does not even start it is told too.
   found=$(check_finds "$((base_port + 100))" "$at-files")
@@ -76,11 +82,9 @@ says() {
   shown=$(grep -aoE -- "error:.*|$2.*" <<<"$line")
   shown=${shown%%$'\n'*}
   say "  $1: ${shown:0:300}"
-  if [[ -z $found ]]; then return; fi
   say "    listener check: $(brief "$found")"
-  if [[ $library == openssl && $way == engine && ${tried[$1]+there} ]]; then
-    grep -qE "used as .*: ${tried[$1]}" <<<"$found" || fail "$server: listener check does not tell of $1"
-  fi
+  expected=${tried[$key_by:$1]}
+  grep -qE "used as .*: .*$expected" <<<"$found" || fail "$server: listener check does not tell of $1"
 }
 listener_gone() { ! listener_runs "$1"; }
 
@@ -114,12 +118,17 @@ check_bad_input() {
 # The broker does not listen inside this server's jail: it goes on with the connection from before the jail,
 # when it has one, and cannot make another.
 no_socket_in_jail() {
-  local at=$work/bad-jail line
+  local at=$work/bad-jail line said
   start "$at" "$((base_port + 100))" "$snippets" || fail "$server does not start with another jail"
   handshake_fails "$((base_port + 100))" || true
   kill_and_await keybrokerd
   await_serving
   handshake_fails "$((base_port + 100))" || fail "$server reaches the broker from a jail without a socket"
+  if said=$(listener_check server "${targets[0]/:$base_port:/:$((base_port + 100)):}"); then
+    fail "$server: listener check finds nothing wrong without a socket in the jail"
+  fi
+  grep -q "only by the socket inside $dir/jail" <<<"$said" ||
+    fail "$server: listener check does not tell of the jail: $said"
   if [[ -z $handshake_says ]]; then
     stop_listener "$at"
     say "  no socket in the jail: handshakes fail, and its log does not say why"
@@ -133,7 +142,7 @@ no_socket_in_jail() {
 
 bad_input_engine() {
   local how
-  for how in truncated foreign-oid other-id no-openssl-conf no-module no-pkcs11; do
+  for how in truncated foreign-oid other-id no-openssl-conf no-engine no-module no-pkcs11; do
     spoiled_files "$how"
   done
   spoil_references truncated
@@ -145,6 +154,9 @@ bad_input_engine() {
   change_files no-openssl-conf "s|OPENSSL_CONF=[^ ]*|OPENSSL_CONF=/dev/null|; s|^tls_config_file.*||" \
     systemd.conf dovecot.conf postfix.conf
   says no-openssl-conf "${silent_says:-unsupported}"
+  # As when libp11, which it is linked with, is not there.
+  change_files no-engine "s|^dynamic_path = .*|dynamic_path = /nowhere/keybroker.so|" openssl.cnf
+  says no-engine "${silent_says:-unsupported|could not load the shared library|private key}"
   change_files no-module "s|^MODULE_PATH = .*|MODULE_PATH = /nowhere.so|" openssl.cnf
   says no-module "${silent_says:-keybroker engine::PKCS#11 module missing}"
   change_files no-pkcs11 "s|^MODULE_PATH = .*|MODULE_PATH = $build/lib/engines-3/keybroker.so|" openssl.cnf
@@ -177,7 +189,7 @@ bad_input_gnutls() {
 # What becomes of a server that is started while the broker is away. `without_broker` says what is
 # expected: "fails" at the start, or "recovers" when the broker is there. Both say why in the log.
 check_start_without_broker() {
-  local up=yes line begin now
+  local up=yes line begin now said
   stop_server
   keep_broker_away
   start "$dir" "$base_port" "$snippets" 2>/dev/null || up=no
@@ -191,6 +203,8 @@ check_start_without_broker() {
     server_log "$dir" >&2
     fail "$server: its log does not tell that the broker is away"
   }
+  if said=$(listener_check server "${targets[0]}"); then fail "listener check finds nothing wrong: $said"; fi
+  grep -qi 'no broker is running' <<<"$said" || fail "listener check does not tell that no broker runs: $said"
   let_broker_back
   after_outage
   if [[ $up == yes ]]; then

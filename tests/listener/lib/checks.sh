@@ -168,21 +168,29 @@ check_jail() {
 }
 
 # A server that loads its key as root and signs as another is judged by who it is when it signs, although
-# root made the connection.
+# root made the connection; one that was started by the wrong user is refused. Its log, or listener
+# check, says so.
 check_present_user() {
-  [[ ${users[0]} == root ]] || return 0
-  local label port_of_it protocol its_types
+  local label port_of_it protocol its_types said line user wrong=1
   local -a words user_numbers=()
-  local user
   for user in "${users[@]}"; do user_numbers+=("$(uid_of "$user")"); done
   IFS=: read -r label port_of_it protocol its_types <<<"${targets[0]}"
   s_client_words "$protocol"
-  set_users server 0
+  if [[ ${users[0]} == root ]]; then wrong=0; fi
+  set_users server "$wrong"
   if handshake "$port_of_it" "${its_types%,*}" -tls1_3 "${words[@]}"; then
-    fail "$signer signs though only root may"
+    fail "$signer signs though only uid $wrong may"
   fi
+  if [[ -n $handshake_says ]]; then
+    eventually log_matches "$dir" "$refused_says" || fail "$server: its log does not tell that $signer is refused"
+    log_line "$dir" "$refused_says"
+    say "  of the wrong user: ${line:0:300}"
+  fi
+  if said=$(listener_check server "${targets[0]}"); then fail "listener check finds nothing wrong: $said"; fi
+  grep -qE 'refuse' <<<"$said" || fail "listener check does not tell that $signer is refused: $said"
+  say "    listener check: $(brief "${said%%$'\n'*}")"
   set_users server "${user_numbers[@]}"
   eventually handshake "$port_of_it" "${its_types%,*}" -tls1_3 "${words[@]}" ||
     fail "$label does not sign though $signer may again"
-  say "ok: $server: judged as $signer, though root started it and made the connection"
+  say "ok: $server: judged as $signer, whoever started it and made the connection"
 }

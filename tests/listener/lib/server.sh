@@ -12,10 +12,12 @@
 #   without_broker  "recovers" when it starts without a broker, and signs once that is there; else it fails
 #   away_says       what is then in its log
 #   silent_says     all that its log says, whatever is wrong with the key
+#   refused_says    what is in its log when the broker refuses it in a handshake, where handshake_says is set
 #   handshake_says  what is in its log when it cannot reach the broker in a handshake; empty: nothing
 #   each_costs      the messages that a connection may cost where each has a process of its own; empty: a
 #                   warm process takes one
 #   after_outage    a function: what its operator has to do after the broker was away
+#   bad_case_check PORT CASE      a function: what else has to be so when something of its is wrong
 #   prepare_more, extra_checks    functions: before it starts; what only this server is tested for
 #   second, second_signer, second_targets    when it serves a second listener, its name and the same of it
 #
@@ -36,16 +38,18 @@ jail='' one_key=no ports_take_turns=no second='' second_signer='' library=openss
 second_targets=()
 each_costs=''
 without_broker=fails away_says='keybroker engine::broker away' silent_says=''
-handshake_says='keybroker engine::broker away'
+handshake_says='keybroker engine::broker away' refused_says='keybroker engine::listener refused'
 after_outage() { :; }
 prepare_more() { :; }
 extra_checks() { :; }
+bad_case_check() { :; }
 dir=$work/server
 snippets=$work/snippets
 references=$snippets way=engine root=--all
 if [[ $variant == provider ]]; then references=$work/references way=provider root=--provider; fi
 # shellcheck source=/dev/null
 source "$source_dir/tests/listener/servers/$server.sh"
+if [[ $library == gnutls ]]; then handshake_says=''; fi
 # pkcs11-provider does not pass on why there is no key.
 if [[ $way == provider ]]; then away_says='private key|certificate key' handshake_says=''; fi
 stop_server() { stop_listener "$dir"; }

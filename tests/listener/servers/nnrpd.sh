@@ -2,6 +2,7 @@
 # INN's nnrpd: a process for each connection loads its one key and signs as news.
 kind=nnrpd users=(news) signer=news without_broker=recovers each_costs=3 one_key=yes type=${type:-rsa}
 # Whatever is wrong; `keybroker listener check` knows more.
+handshake_says=''
 silent_says='unable to get private key from' away_says='unable to get private key from'
 targets=("nnrpd-$variant:$base_port:$([[ $variant == implicit ]] && echo nntps || echo nntp):$type")
 start() { start_nnrpd "$1" "$2" "$3" "$variant"; }
@@ -21,8 +22,10 @@ plain_key_files() {
   printf 'tlscertfile: %s\ntlskeyfile: %s\n' "$to/crt.pem" "$to/key.pem" >"$to/nnrpd.conf"
 }
 
+ill=''  # what a client gets when nnrpd has no key
+
 check_stream() {
-  local well ill got case
+  local well got case
   for case in plain-key no-key; do
     plain_key_files "$case"
     start "$work/$case" "$((base_port + 200))" "$work/$case-files" || fail "nnrpd does not start"
@@ -48,3 +51,10 @@ check_stream() {
   say "ok: nnrpd: the client's stream is that of a key in a file, also while the broker is away or refuses"
 }
 extra_checks() { check_stream; }
+
+bad_case_check() {
+  local got
+  got=$(stream "$1")
+  [[ $got == "$ill" ]] || fail "with $2, a client gets $got; with no key in the file: $ill"
+  say "  $2: the client's stream is that of a file without a key"
+}

@@ -81,7 +81,7 @@ class ListenerCheck : public Host {
     server_ = Process::Start(keys);
     EXPECT_TRUE(server_.WaitForText("ACCEPT 127.0.0.1:")) << server_.output();
     const std::string& said = server_.output();
-    return std::atoi(said.c_str() + said.find("127.0.0.1:") + 10);
+    return static_cast<int>(std::strtol(said.c_str() + said.find("127.0.0.1:") + 10, nullptr, 10));
   }
 
   // Check is the command's JSON; the exit status must be as said.
@@ -108,7 +108,7 @@ class ListenerCheck : public Host {
   // PeerSays is the one handshake with a server that does this.
   Json PeerSays(std::function<void(const Peer&)> serve, const Arguments& more = {}) const {
     const TcpServer server(std::move(serve));
-    const Json json = Check(server.address(), 1, more);
+    Json json = Check(server.address(), 1, more);
     EXPECT_EQ(json["handshakes"].size(), 1U) << "a server's fault is not met four times";
     return json;
   }
@@ -178,6 +178,36 @@ TEST_F(ListenerCheck, TriesTheServersFilesAsTheServerDoes) {
   json = Check(ClosedPort(), 1, {"--files", directory, "--type", "rsa"});
   ASSERT_EQ(json["files"].size(), 1U) << json;
   EXPECT_THAT(json["files"][0]["text"].get<std::string>(), HasSubstr("no reference of keybroker"));
+}
+
+TEST_F(ListenerCheck, TriesWhatGnuTlsWouldLoad) {
+  const std::string directory = File("files");
+  ASSERT_EQ(
+      Run({"listener", "config", "https", "--for", "generic-gnutls", "--write", directory}).status,
+      0);
+  const auto said = [&](size_t count) {
+    const Json json = Check(ClosedPort(), 1, {"--files", directory});
+    EXPECT_EQ(json["files"].size(), count) << json;
+    return json["files"].empty() ? "" : json["files"].back()["text"].get<std::string>();
+  };
+  const auto replace = [&](const std::string& file, const std::string& from,
+                           const std::string& to) {
+    std::string text = Read("files/" + file);
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << text;
+    Write("files/" + file, text.replace(at, from.size(), to));
+  };
+  EXPECT_THAT(said(1), HasSubstr("names a PKCS#11 module that loads"));
+  replace("keybroker.module", "\nmodule: /", "\nmodule: /nowhere/");
+  EXPECT_THAT(said(1), HasSubstr("PKCS#11 module missing: /nowhere/"));
+  replace("keybroker.module", "\nmodule: /", "\nmodule: " KB_SOURCE_DIR "/README.md #/");
+  EXPECT_THAT(said(1), HasSubstr("PKCS#11 module missing: "));
+  replace("generic-gnutls.conf", "pkcs11:token=keybroker;id=%", "pkcs11:token=keybroker;id=%00%");
+  EXPECT_THAT(said(2), HasSubstr("names a key by id 00"));
+  replace("generic-gnutls.conf", ";type=private", ";type=public");
+  EXPECT_THAT(said(2), HasSubstr("malformed URI"));
+  std::filesystem::permissions(directory, std::filesystem::perms(0777));
+  EXPECT_EQ(Check(ClosedPort(), 1, {"--files", directory})["files"][0]["good"], false);
 }
 
 // Its configuration names code: nobody else may choose what runs as the listener's user.
