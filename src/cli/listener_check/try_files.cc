@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <string_view>
 
 #include "cli/layout.h"
+#include "cli/listener_check/named_in_files.h"
 #include "cli/openssl_says.h"
 #include "cli/token_child.h"
 #include "keybroker/base/file.h"
@@ -45,10 +47,54 @@ bool Signs(EVP_PKEY* key) {
                         message.size()) == 1;
 }
 
+// Trial is one reference and what it is used with.
+struct Trial {
+  std::filesystem::path configuration;
+  std::filesystem::path file;
+  KeyTarget target;
+};
+
+// UriIn is the URI of a file for pkcs11-provider: DER, with it at the end.
+std::string UriIn(const std::string& text) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> in(
+      BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free);
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* der = nullptr;
+  long size = 0;
+  if (PEM_read_bio(in.get(), &name, &header, &der, &size) != 1) return {};
+  std::string bytes(reinterpret_cast<const char*>(der), static_cast<size_t>(size));
+  OPENSSL_free(name);
+  OPENSSL_free(header);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+// ByProvider says why pkcs11-provider gave no key; OpenSSL's own words are the same for all of it.
+std::string ByProvider(const std::string& said, const Trial& trial, const std::string& text) {
+  if (std::string problem = ProblemOfUris(UriIn(text), {trial.target}); !problem.empty()) {
+    return problem;
+  }
+  const auto configuration = ReadFile(trial.configuration);
+  if (!configuration) return configuration.error().detail;
+  const std::string module = FieldOf(*configuration, "pkcs11-module-path =");
+  if (std::string problem = ProblemOfPath(module); !problem.empty()) return problem;
+  if (OSSL_PROVIDER_available(nullptr, "pkcs11") != 1) {
+    return "pkcs11-provider is not loaded: install it, and correct \"module =\" in " +
+           trial.configuration.string() + " (" + said + ")";
+  }
+  return "the key is not found, the listener is refused, or the broker is away: `keybroker status` "
+         "(" +
+         said + ")";
+}
+
 // Because says what OpenSSL cannot: whether the file is a reference at all.
-std::string Because(const std::string& said, const std::filesystem::path& file) {
-  const auto text = ReadFile(file);
+std::string Because(const std::string& said, const Trial& trial) {
+  const auto text = ReadFile(trial.file);
   if (!text) return said + "; " + text.error().detail;
+  if (text->starts_with("-----BEGIN PKCS#11 PROVIDER URI-----")) {
+    return ByProvider(said, trial, *text);
+  }
   if (text->find("-----BEGIN PRIVATE KEY-----") == std::string::npos) return said;
   const auto reference = credential::ParseReferenceFile(*text);
   if (reference) return said;
@@ -57,19 +103,20 @@ std::string Because(const std::string& said, const std::filesystem::path& file) 
 
 // Use is empty when the reference gives a key that signs. Whoever could change what is loaded would
 // have his own code run as the user that this process is.
-std::string Use(const std::filesystem::path& configuration, const std::filesystem::path& file) {
-  for (const auto& loaded : {configuration, file}) {
+std::string Use(const Trial& trial) {
+  for (const auto& loaded : {trial.configuration, trial.file}) {
     if (const Status safe = ipc::CheckSafeFile(loaded); !safe) {
       return "left out, nothing was loaded: " + safe.error().detail;
     }
   }
   ERR_clear_error();
-  if (CONF_modules_load_file(configuration.c_str(), nullptr, 0) != 1) return OpenSslSays();
-  const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(file.c_str(), "r"), BIO_free);
+  if (CONF_modules_load_file(trial.configuration.c_str(), nullptr, 0) != 1) return OpenSslSays();
+  const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(trial.file.c_str(), "r"),
+                                                     BIO_free);
   if (!in) return OpenSslSays();
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
       PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-  if (!key) return Because(OpenSslSays(), file);
+  if (!key) return Because(OpenSslSays(), trial);
   return Signs(key.get()) ? std::string() : OpenSslSays();
 }
 
@@ -114,7 +161,7 @@ std::vector<TriedFile> TryFiles(const std::filesystem::path& wanted,
     tried.user = SigningUser(listener);
     if (!std::filesystem::exists(tried.file, error)) continue;
     const auto used = RunAsUser(tried.user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
-      return Json{{"text", Use(configuration, tried.file)}};
+      return Json{{"text", Use({configuration, tried.file, target})}};
     });
     // The process that said it had the files' own libraries in it.
     tried.text = Plain(used ? GetText(*used, "text") : used.error().detail);

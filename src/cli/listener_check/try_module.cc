@@ -2,15 +2,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <sstream>
 #include <string>
 
+#include "cli/listener_check/named_in_files.h"
 #include "cli/token_child.h"
 #include "keybroker/base/file.h"
-#include "keybroker/base/hex.h"
 #include "keybroker/base/printable.h"
-#include "keybroker/credential/reference_format.h"
 #include "keybroker/ipc/directory.h"
 #include "keybroker/token/check_library.h"
 
@@ -20,18 +17,6 @@ namespace {
 constexpr size_t kLargest = 65536;  // of a file that is looked into
 constexpr unsigned kSeconds = 10;   // for a library to load
 
-// NamedModule is what the file's line "module: PATH" names (pkcs11.conf(5)); empty: none.
-std::string NamedModule(const std::string& text) {
-  constexpr std::string_view kField = "module:";
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(kField)) continue;
-    const size_t begin = line.find_first_not_of(" \t", kField.size());
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return {};
-}
-
 // ProblemOfModule loads what the file names as user; empty when it is a module.
 std::string ProblemOfModule(const std::filesystem::path& file, const std::string& user) {
   if (const Status safe = ipc::CheckSafeFile(file); !safe) {
@@ -39,40 +24,15 @@ std::string ProblemOfModule(const std::filesystem::path& file, const std::string
   }
   const auto text = ReadFile(file, kLargest);
   if (!text) return text.error().detail;
-  const std::string module = NamedModule(*text);
+  const std::string module = FieldOf(*text, "module:");
   if (module.empty()) return "it has no line \"module: PATH\"";
-  if (module.front() != '/') return "module: " + module + " is not an absolute path";
-  if (::access(module.c_str(), F_OK) != 0) return "PKCS#11 module missing: " + module;
+  if (std::string problem = ProblemOfPath(module); !problem.empty()) return problem;
   const auto loaded = RunAsUser(user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
     ::alarm(kSeconds);
     return Json{{"why", token::ProblemWithLibrary(module, "C_GetFunctionList")}};
   });
   const std::string why = loaded ? GetText(*loaded, "why") : loaded.error().detail;
   return why.empty() ? "" : "not a PKCS#11 module: " + why;
-}
-
-std::string IdOf(const credential::Reference& reference) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(reference.id.data());
-  return Hex({bytes, reference.id.size()});
-}
-
-// ProblemOfUris is what is wrong with the URIs of a file; empty when nothing is, or it has none.
-std::string ProblemOfUris(const std::string& text, const std::vector<KeyTarget>& targets) {
-  const std::string_view head = credential::kReferenceUriHead;
-  for (size_t at = text.find(head); at != std::string::npos; at = text.find(head, at + 1)) {
-    const std::string uri = text.substr(at, text.find_first_of(" \t\r\n|\"'", at) - at);
-    const auto reference = credential::ParseReferenceUri(uri);
-    if (!reference) return "malformed URI: " + uri;
-    const std::string id = IdOf(*reference);
-    if (std::any_of(targets.begin(), targets.end(),
-                    [&](const KeyTarget& target) { return target.id_hex == id; })) {
-      continue;
-    }
-    return "it names a key by id " + id +
-           ", and that is no current key of this listener: write it again, `keybroker listener "
-           "config`";
-  }
-  return {};
 }
 
 }  // namespace

@@ -60,7 +60,9 @@ declare -A tried=(
   [engine:no-pkcs11]='not a PKCS#11 module: '
   [gnutls:other-id]='names a key by id 00' [gnutls:no-module]='PKCS#11 module missing: '
   [gnutls:no-pkcs11]='not a PKCS#11 module: '
-  [provider:other-id]='.' [provider:no-openssl-conf]='gives the key' [provider:no-module]='.')
+  [provider:other-id]='names a key by id 00' [provider:no-module]='PKCS#11 module missing: '
+  # The provider is in the root, and this command outside.
+  [provider:no-openssl-conf]='gives the key|pkcs11-provider is not loaded')
 
 # says CASE PATTERN: starts the server with that case's files; no handshake may succeed, and what it
 # logged must match. `keybroker listener check` fails too, and tells.

@@ -1,0 +1,54 @@
+#include "cli/listener_check/named_in_files.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "keybroker/base/hex.h"
+#include "keybroker/credential/reference_format.h"
+
+namespace keybroker::cli {
+namespace {
+
+std::string IdOf(const credential::Reference& reference) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(reference.id.data());
+  return Hex({bytes, reference.id.size()});
+}
+
+}  // namespace
+
+std::string FieldOf(const std::string& text, std::string_view name) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name)) continue;
+    const size_t begin = line.find_first_not_of(" \t", name.size());
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return {};
+}
+
+std::string ProblemOfPath(const std::string& module) {
+  if (!module.starts_with('/')) return "module: \"" + module + "\" is not an absolute path";
+  return ::access(module.c_str(), F_OK) == 0 ? "" : "PKCS#11 module missing: " + module;
+}
+
+std::string ProblemOfUris(std::string_view text, const std::vector<KeyTarget>& targets) {
+  const std::string_view head = credential::kReferenceUriHead;
+  for (size_t at = text.find(head); at != std::string::npos; at = text.find(head, at + 1)) {
+    const std::string uri(text.substr(at, text.find_first_of(" \t\r\n|\"'", at) - at));
+    const auto reference = credential::ParseReferenceUri(uri);
+    if (!reference) return "malformed URI: " + uri;
+    const std::string id = IdOf(*reference);
+    if (std::any_of(targets.begin(), targets.end(),
+                    [&](const KeyTarget& target) { return target.id_hex == id; })) {
+      continue;
+    }
+    return "it names a key by id " + id +
+           ", and that is no current key of this listener: write it again, `keybroker listener "
+           "config`";
+  }
+  return {};
+}
+
+}  // namespace keybroker::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/reference_file.h"
+
+namespace keybroker::cli {
+
+// FieldOf is what stands behind the first line that begins with name ("module:"), as in
+// pkcs11.conf(5) and in config(5); empty when there is none.
+std::string FieldOf(const std::string& text, std::string_view name);
+
+// ProblemOfPath is what is wrong with the path of a PKCS#11 module, before it is loaded; empty: it
+// is there.
+std::string ProblemOfPath(const std::string& module);
+
+// ProblemOfUris is what is wrong with the PKCS#11 URIs (RFC 7512) of ours in a text or in a DER:
+// the first that is malformed or names none of targets. Empty when nothing is, or there is none.
+std::string ProblemOfUris(std::string_view text, const std::vector<KeyTarget>& targets);
+
+}  // namespace keybroker::cli
