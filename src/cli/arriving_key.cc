@@ -122,7 +122,26 @@ Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& arriving, const C
               {"signature", arrived.signature}};
 }
 
+namespace {
+
+// IsOutcome tells whether all is there that is read of it afterwards.
+bool IsOutcome(const Json& outcome) {
+  const auto has = [&](const char* field, Json::value_t type) {
+    return outcome.contains(field) && outcome[field].type() == type;
+  };
+  return outcome.is_object() && has("present", Json::value_t::boolean) &&
+         has("completed", Json::value_t::boolean) && has("key", Json::value_t::object) &&
+         has("removed", Json::value_t::array) && has("differences", Json::value_t::array) &&
+         has("others", Json::value_t::array);
+}
+
+}  // namespace
+
 Status CheckArrived(const Json& outcome, const ArrivingKey& arriving, const Challenge& challenge) {
+  if (!IsOutcome(outcome)) {
+    return Fail(Internal("the token's process gave an answer that does not fit. Whether the key " +
+                         arriving.name + " is on the token is not known"));
+  }
   KB_ASSIGN(const auto key, PublicKeyOf(arriving.type, arriving.spki));
   if (IsAnswer(key, challenge, GetText(outcome, "signature"))) return {};
   Error error = NoAnswer("the key " + arriving.name);

@@ -94,7 +94,7 @@ void Check(const config::Settings& settings, const BackupRecord& record, int64_t
            Checked* checked) {
   const std::string which = ShellQuote(record.name) + " --type " + record.type;
   if (HasFile(record)) {
-    const auto standing = StandingOf(settings, record, which, now);
+    const auto standing = StandingOf(settings, record, which + " --id " + record.id, now);
     checked->files.Add(standing);
     checked->backups.push_back(CheckedJson(record, standing));
     checked->rows.push_back({standing.word, record.name, record.type, standing.text});

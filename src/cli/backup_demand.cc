@@ -42,7 +42,9 @@ std::string Unproved(const config::Settings& settings, const ExternalBackup& ext
 std::string WayToMake(const Json& key) {
   return GetBool(key, "exportable")
              ? "`keybroker backup export " + ShellQuote(GetText(key, "name")) + " --type " +
-                   GetText(key, "type") + " -o FILE` makes one"
+                   GetText(key, "type") +
+                   (GetBool(key, "current") ? "" : " --id " + GetText(key, "id")) +
+                   " -o FILE` makes one"
              : "it is not exportable, so none can be made but by the vendor's own means";
 }
 
@@ -67,7 +69,8 @@ std::string WayToOne(const BackupRecord& record, const Json& key) {
       record.verified == 0 ? "" : "`" + DrillCommand(record.file) + "` would prove that one; ";
   way += WayToMake(key);
   if (record.external) return way;
-  return way + " (`keybroker backup record --external " + which + "` notes such a one)";
+  return way + "; one by the vendor's own means is noted by `keybroker backup record --external " +
+         which + " --note TEXT`";
 }
 
 }  // namespace

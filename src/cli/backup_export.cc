@@ -37,15 +37,18 @@ struct ExportOptions {
 };
 
 // Place names the job's file in its directory by the next number that no file there has: a command
-// that was killed may leave a whole one of which nothing is on record.
-void Place(ExportJob& job, backup::FileFormat format) {
+// that was killed may leave a whole one of which nothing is on record. Conflict after a few:
+// whoever else writes to the directory must not use the numbers up.
+Status Place(ExportJob& job, backup::FileFormat format) {
+  constexpr int kTries = 100;
   std::error_code error;
   auto& number = job.subject.manifest.sequence;
-  job.path = BackupPathIn(job.directory, job.subject.manifest, format);
-  while (std::filesystem::exists(job.path, error) && number < backup::kMaxSequence) {
-    ++number;
+  for (int tries = 0; tries < kTries && number <= backup::kMaxSequence; ++tries, ++number) {
     job.path = BackupPathIn(job.directory, job.subject.manifest, format);
+    if (!std::filesystem::exists(job.path, error)) return {};
   }
+  return Fail(Conflict(job.path.string() + " exists, and so do those of the numbers before it, of "
+                                           "which nothing is on record: name another directory"));
 }
 
 Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const std::string& output,
@@ -65,7 +68,7 @@ Result<std::vector<ExportJob>> Jobs(std::vector<BackupSubject> subjects, const s
     job.subject = std::move(subject);
     if (directory) {
       job.directory = target;
-      Place(job, format);
+      KB_TRY(Place(job, format));
     } else if (job.path = target; std::filesystem::exists(target, none)) {
       return Fail(Conflict(target.string() + " exists: no backup is ever overwritten. Nothing "
                                              "was made"));
@@ -155,7 +158,7 @@ Status Renumber(const config::Settings& settings, ExportJob& job, backup::FileFo
   backup::Manifest& manifest = job.subject.manifest;
   KB_ASSIGN(const BackupRecord record, LoadBackupRecord(settings, Hex(manifest.id)));
   manifest.sequence = record.NextNumber();
-  if (!job.directory.empty()) Place(job, format);
+  if (!job.directory.empty()) KB_TRY(Place(job, format));
   return {};
 }
 
@@ -249,7 +252,7 @@ Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std:
   }
   NotesOnWay(way, answer);
   for (const std::string& key : left_out) {
-    answer.notes.push_back(key + " is not exportable, so it has no backup");
+    answer.notes.push_back(key + " is not exportable, so no further backup of it was made");
   }
   if (jobs.empty()) answer.text = "no key of the token is exportable, so there was nothing to do\n";
   if (answer.json["backups"].empty()) return answer;
@@ -283,7 +286,7 @@ Result<TokenAccess> PrepareToken(const config::Settings& settings, const ExportO
   if (options.choice.all) return TokenAccess::Prepare(settings, options.token);
   std::vector<KeyWish> wishes;
   for (const std::string& name : options.choice.names) {
-    KB_ASSIGN(KeyWish wish, MakeWish(name, options.choice.type, ""));
+    KB_ASSIGN(KeyWish wish, MakeWish(name, options.choice.type, options.choice.id));
     wishes.push_back(std::move(wish));
   }
   return PrepareForKeys(settings, options.token, wishes);
@@ -312,6 +315,9 @@ Status ExportAll(const config::Settings& settings, const TokenAccess& access,
 Result<Answer> Export(const Invocation& invocation, const ExportOptions& options) {
   if (options.choice.all == !options.choice.names.empty()) {
     return Fail(WrongUsage("name the keys to back up, or say --all"));
+  }
+  if (!options.choice.id.empty() && options.choice.names.size() != 1) {
+    return Fail(WrongUsage("--id is one key's: name that one"));
   }
   if (!options.choice.type.empty()) KB_TRY(ParseType(options.choice.type));
   if (options.output == "-") {
@@ -345,6 +351,8 @@ void AddBackupExport(const Command& noun) {
       .Flag("--all", options->choice.all, "every exportable key, older generations too")
       .Required("-o,--output", options->output, "the file, or the directory for files")
       .Option("--type", options->choice.type, "rsa or ec only")
+      .Option("--id", options->choice.id,
+              "CKA_ID in hexadecimal, for a generation that is not current")
       .Option("--format", options->format,
               "pkcs12: for who knows the password; cms: for who has the key of a recovery "
               "certificate, [backup] recipients; default: the first of [backup] formats")

@@ -222,6 +222,18 @@ Status StoreBackupRecord(const config::Settings& settings, const BackupRecord& r
   return WriteFileAtomically(RecordFile(settings, record.id), text, 0600);
 }
 
+Status RecordRefuted(const config::Settings& settings, const SeenBackup& seen) {
+  KB_ASSIGN(BackupRecord record, LoadBackupRecord(settings, Hex(seen.manifest.id)));
+  if (record.id.empty()) return {};
+  std::erase_if(record.others_drilled,
+                [&](const DrilledFile& each) { return each.sha256 == seen.sha256; });
+  if (record.sha256 == seen.sha256) {
+    record.proved = record.drilled = 0;
+    record.drill_level = 0;
+  }
+  return StoreBackupRecord(settings, record);
+}
+
 Status RecordExported(const config::Settings& settings, const SeenBackup& seen, int64_t now) {
   return PutDown(settings, seen, now, Evidence::kExported);
 }

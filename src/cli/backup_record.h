@@ -85,6 +85,10 @@ Status RecordProved(const config::Settings& settings, const SeenBackup& seen, in
 Status RecordDrilled(const config::Settings& settings, const SeenBackup& seen, int64_t now,
                      unsigned level);
 
+// RecordRefuted takes back what was proved of a file: a token could not make the key of it. The
+// file opens no gate until another drill went well.
+Status RecordRefuted(const config::Settings& settings, const SeenBackup& seen);
+
 // ForgetProofOn takes back what a drill on token proved of the key's external backup: the key is
 // not there any more.
 Status ForgetProofOn(const config::Settings& settings, const std::string& id,

@@ -97,6 +97,7 @@ std::string RestoreOf(const config::Settings& settings, const std::vector<Backup
   if (best == nullptr) return {};
   const auto tokens = RunTokenNames(settings);  // of several, a restore has to be told which
   return "`keybroker backup restore " + ShellQuote(best->file) +
+         (best->file.ends_with(".cms") ? " --recovery-key KEY" : "") +
          (tokens && tokens->size() > 1 ? " --token TOKEN`" : "`") +
          (whole ? "" : ", once that file is there again as it was,");
 }

@@ -39,7 +39,7 @@ Result<std::vector<const token::KeyPair*>> Chosen(const token::KeyList& keys,
     bool found = false;
     for (const char* type : {"rsa", "ec"}) {
       if (!choice.type.empty() && choice.type != type) continue;
-      KB_ASSIGN(const KeyWish wish, MakeWish(name, type, ""));
+      KB_ASSIGN(const KeyWish wish, MakeWish(name, type, choice.id));
       auto key = PickKey(keys, current, wish);
       if (!key && key.error().code != ErrorCode::kNotFound) return Fail(key.error());
       if (key && !(*key)->extractable) return Fail(NotExportable(**key));
@@ -49,7 +49,7 @@ Result<std::vector<const token::KeyPair*>> Chosen(const token::KeyList& keys,
       found = true;
     }
     if (found) continue;
-    KB_ASSIGN(const KeyWish wish, MakeWish(name, choice.type, ""));
+    KB_ASSIGN(const KeyWish wish, MakeWish(name, choice.type, choice.id));
     KB_TRY(PickKey(keys, current, wish));  // says which keys there are
   }
   return chosen;

@@ -35,6 +35,7 @@ Result<BackupSubject> SubjectOf(const config::Settings& settings, const Json& ke
 struct SubjectChoice {
   std::vector<std::string> names;
   std::string type;
+  std::string id;  // CKA_ID in hex, with one name; empty: the current keys
   bool all = false;
 };
 

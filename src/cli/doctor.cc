@@ -49,14 +49,19 @@ Answer Report(const Diagnosis& diagnosis) {
 }
 
 // TidyTokens removes what killed commands left on any token, before it is looked at.
+// One that cannot be is told, and the others are tidied all the same.
 Status TidyTokens(const config::Settings& settings, bool yes, Diagnosis& diagnosis) {
   KB_ASSIGN(const auto tokens, token::LoadTokenConfigs(settings));
   for (const token::TokenConfig& config : tokens) {
     TidyOptions options;
     options.token.token = config.name;
     options.yes = yes;
-    KB_ASSIGN(const Answer tidied, TidyToken(settings, options));
-    for (const Json& each : tidied.json["removed"]) {
+    const auto tidied = TidyToken(settings, options);
+    if (!tidied) {
+      diagnosis.Wrong("token " + config.name, "was not tidied: " + tidied.error().detail);
+      continue;
+    }
+    for (const Json& each : tidied->json["removed"]) {
       if (each.is_string())
         diagnosis.Ok("token " + config.name, "removed " + each.get<std::string>());
     }

@@ -2,6 +2,7 @@
 #include <ctime>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "cli/backup_opener.h"
 #include "cli/backup_record.h"
@@ -148,8 +149,9 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
       const auto& manifest = drilled.backup->manifest;
       record.key = manifest.name;
       record.key_id = Hex(manifest.id);
+      const SeenBackup seen{drilled.input.path, drilled.input.sha256, manifest};
+      if (drilled.code == kNotRestored) KB_TRY(RecordRefuted(settings, seen));
       if (outcome) {
-        const SeenBackup seen{drilled.input.path, drilled.input.sha256, manifest};
         KB_TRY(level > 1 ? RecordDrilled(settings, seen, now, level)
                          : RecordVerified(settings, seen, now));
       }
@@ -237,15 +239,14 @@ RestoreAll OnNamedToken(const std::shared_ptr<TokenAccess>& access) {
   });
 }
 
-// AwaitUnlessAsked keeps what came of those before it, when the command is asked to end.
-Result<Json> AwaitUnlessAsked(Result<Rehearsal> rehearsal) {
-  KB_ASSIGN(Rehearsal running, std::move(rehearsal));
-  auto json = std::move(running).Await();
-  if (!json && Interruption::Asked()) return Json{{"interrupted", true}};
-  return json;
+// NotHeld is the result of one that could not be held, or that the command was asked to end.
+Json NotHeld(const Error& error) {
+  if (Interruption::Asked()) return {{"interrupted", true}};
+  return {{"not_held", error.detail}};
 }
 
-// AsListener rehearses the batch side by side.
+// AsListener rehearses the batch side by side, and keeps what came of the others when one could not
+// be held. What none of them could be held for is an error.
 RestoreAll AsListener(const config::Settings& settings, const RehearsalParts& parts) {
   return [settings, parts](const auto& keks, const auto& backups) -> Result<Json> {
     std::vector<Result<Rehearsal>> running;
@@ -254,11 +255,16 @@ RestoreAll AsListener(const config::Settings& settings, const RehearsalParts& pa
       running.push_back(Rehearsal::Start(settings, parts, *keks[i], *backups[i]));
     }
     Json all{{"token", ""}, {"results", Json::array()}};
+    std::optional<Error> error;
+    bool held = Interruption::Asked();
     for (Result<Rehearsal>& each : running) {
-      KB_ASSIGN(Json one, AwaitUnlessAsked(std::move(each)));
-      if (const std::string token = GetText(one, "token"); !token.empty()) all["token"] = token;
-      all["results"].push_back(std::move(one));
+      auto one = each ? std::move(*each).Await() : Result<Json>(Fail(each.error()));
+      held = held || one;
+      if (!one && !error) error = one.error();
+      if (one && one->contains("token")) all["token"] = GetText(*one, "token");
+      all["results"].push_back(one ? std::move(*one) : NotHeld(one.error()));
     }
+    if (error && !held && !Interruption::Asked()) return Fail(*error);
     return all;
   };
 }

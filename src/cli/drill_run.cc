@@ -123,7 +123,10 @@ Status Check(const std::vector<Trial>& trials, Json& json) {
   }
   for (size_t i = 0; i < trials.size(); ++i) {
     Json& result = (*results)[i];
-    if (result.is_object()) result.erase("interrupted");  // that is the command's to say
+    if (result.is_object()) {  // these are the command's to say
+      result.erase("interrupted");
+      result.erase("not_held");
+    }
     if (!GetText(result, "failure").empty()) continue;
     if (IsAnswer(trials[i].key(), trials[i].challenge, GetText(result, "signature"))) continue;
     result = Json{{"failure", NoAnswer("the key of the backup").detail}};
@@ -136,8 +139,15 @@ void TakeResult(Json result, Drilled& drilled) {
     LeaveOut(drilled);
     return;
   }
+  // What kept it from being tried says nothing of the backup.
+  if (const std::string why = GetText(result, "not_held"); !why.empty()) {
+    drilled.held = false;
+    drilled.failure = why;
+    drilled.code = "not-held";
+    return;
+  }
   drilled.failure = GetText(result, "failure");
-  if (!drilled.failure.empty()) drilled.code = "not-restored";
+  if (!drilled.failure.empty()) drilled.code = kNotRestored;
   if (result.contains("ms") && result["ms"].is_number()) drilled.token_ms = result["ms"];
   for (const char* field : {"restore_ms", "start_ms", "tls"}) {
     if (result.contains(field)) drilled.more[field] = std::move(result[field]);

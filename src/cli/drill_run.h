@@ -13,6 +13,10 @@
 
 namespace keybroker::cli {
 
+// kNotRestored is the code of a drill in which a token did not make the key of the backup, or it
+// did not sign.
+inline constexpr char kNotRestored[] = "not-restored";
+
 // Drilled is one file's drill.
 struct Drilled {
   std::string path;

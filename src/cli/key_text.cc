@@ -33,16 +33,16 @@ std::string Kind(const Json& key) {
 
 std::string GeneratedText(const Json& key, const std::string& token) {
   const std::string name = GetText(key, "name");
+  const std::string which = ShellQuote(name) + " --type " + GetText(key, "type") +
+                            (GetBool(key, "current") ? "" : " --id " + GetText(key, "id"));
   return "made the key " + name + " (" + Kind(key) + ") on the token \"" + token + "\"\n" +
          Columns({{"  id", GetText(key, "id")},
                   {"  current", YesNo(GetBool(key, "current"))},
-                  {"  exportable", GetBool(key, "exportable")
-                                       ? "yes, until it is sealed: keybroker backup export " +
-                                             ShellQuote(name) + " --type " + GetText(key, "type") +
-                                             " -o FILE"
-                                       : "no, and it never will be"}}) +
-         "next: keybroker request create " + ShellQuote(name) + " --type " + GetText(key, "type") +
-         (GetBool(key, "current") ? "" : " --id " + GetText(key, "id"));
+                  {"  exportable",
+                   GetBool(key, "exportable")
+                       ? "yes, until it is sealed: keybroker backup export " + which + " -o FILE"
+                       : "no, and it never will be"}}) +
+         "next: keybroker request create " + which;
 }
 
 std::string KeyTable(const Json& keys, bool several_tokens) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "cli/backup_standing.h"
 #include "cli/change.h"
 #include "cli/key_choice.h"
 #include "cli/listener_commands.h"
@@ -48,11 +49,13 @@ Result<Answer> ListenerBind(const Invocation& invocation, const BindOptions& opt
       current && std::any_of(current->ids.begin(), current->ids.end(),
                              [&](const auto& e) { return e.first.first == wish.name; });
   if (!known) {
+    const std::string back = WayBack(settings, wish.name, wish.type);
     answer.notes.push_back(
-        "no key " + wish.name + " is known yet: `keybroker key generate " + ShellQuote(wish.name) +
+        "no key " + wish.name + " is known yet: " + (back.empty() ? "" : back + "; ") +
+        "`keybroker key generate " + ShellQuote(wish.name) +
         (wish.type ? " --type " + std::string(cryptoki::KeyTypeName(*wish.type)) : std::string()) +
-        "` makes one, or, if the name is mistyped, `keybroker listener unbind " + listener.name +
-        " " + ShellQuote(wish.name) + "`");
+        "` makes a new one, or, if the name is mistyped, `keybroker listener unbind " +
+        listener.name + " " + ShellQuote(wish.name) + "`");
   }
   KB_TRY(change.Done({"listener-bind", wish.name, "", listener.name}, answer));
   return answer;

@@ -5,6 +5,7 @@
 
 #include "cli/key_choice.h"
 #include "cli/layout.h"
+#include "cli/reference_file.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/hex.h"
 #include "keybroker/base/shell_quote.h"
@@ -44,6 +45,14 @@ Status TellWhetherCurrent(const config::Settings& settings, const ArrivingKey& k
   return {};
 }
 
+// IsNewer tells whether the key's own certificate begins later than that of the generation which is
+// current: a restore meets generations in any order.
+bool IsNewer(const config::Settings& settings, const ArrivingKey& key, const std::string& current) {
+  if (key.chain.empty()) return false;
+  const auto other = InstalledChain(settings, {key.name, key.type, current});
+  return other && !other->empty() && key.chain.front().not_before > other->front().not_before;
+}
+
 Status StoreGeneration(const config::Settings& settings, const ArrivingKey& key, const Json& others,
                        const ArrivalWords& words, Answer& answer) {
   KB_ASSIGN(auto current, LoadCurrent(settings));
@@ -55,10 +64,16 @@ Status StoreGeneration(const config::Settings& settings, const ArrivingKey& key,
   if (entry->second.empty()) return {};  // several, none current: for the operator to say
   KB_TRY(StoreCurrent(settings, current));
   if (entry->second != id) {
-    answer.notes.push_back("another generation (id " + entry->second +
-                           ") is the current one and stays it: this " + words.source +
-                           " is of an older or other key. `keybroker key current " +
-                           ShellQuote(key.name) + " --id " + id + "` would change that");
+    const std::string type(cryptoki::KeyTypeName(key.type));
+    const std::string change =
+        "`keybroker key current " + ShellQuote(key.name) + " --type " + type + " --id " + id + "`";
+    const bool newer = IsNewer(settings, key, entry->second);
+    answer.json["newer_than_current"] = newer;
+    answer.notes.push_back(
+        "another generation (id " + entry->second + ") is the current one and stays it: this " +
+        words.source +
+        (newer ? " is of a NEWER key, by its certificate: " + change + " has it used from now on"
+               : " is of an older or other key. " + change + " would change that"));
   }
   return {};
 }

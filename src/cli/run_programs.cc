@@ -43,8 +43,9 @@ bool Succeeds(const RunCommand& command) {
 }  // namespace
 
 Result<RunPrograms> RunPrograms::Find(const std::filesystem::path& directory) {
+  const auto own = OwnDirectory();
   std::vector<std::filesystem::path> places{directory};
-  if (directory.empty()) places = {OwnDirectory(), kLibexec};
+  if (directory.empty()) places = {own, own.parent_path() / "libexec/keybroker", kLibexec};
   std::string looked;
   for (const auto& place : places) {
     if (!place.empty() && HasPrograms(place)) return RunPrograms(place);

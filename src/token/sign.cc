@@ -9,8 +9,9 @@ using cryptoki::Digest;
 using cryptoki::Scheme;
 using cryptoki::SignMechanism;
 
-// More than an RSA-8192 signature is not a signature.
-constexpr size_t kMaxSignature = 1024;
+// More than an RSA-16384 signature, the longest that OpenSSL knows, is not a signature. A call with
+// too little room would leave the operation active, and the session could not sign again.
+constexpr size_t kMaxSignature = 2048;
 
 const EVP_MD* Md(Digest digest) {
   switch (digest) {

@@ -41,10 +41,11 @@ enum class Overwrite { kReplace, kRefuse };
 
 // StagedFile is a file written in the directory of its final name and synced: whatever can fail for
 // want of room or rights has happened. It has no name until it is published, where the file system
-// knows that (O_TMPFILE, open(2)), so a process that is killed leaves nothing; else it has a hidden
-// one beside, and is removed again unless it is published. The directory is opened once: whoever
-// exchanges it, or what leads to it, afterwards changes nothing about where the file is written and
-// where it is removed. Move-only.
+// knows that (O_TMPFILE, open(2)), so that a process which is killed leaves nothing, but in the
+// moment in which it has a hidden name beside the one that it is about to replace; elsewhere it has
+// the hidden one from the start. It is removed again unless it is published. The directory is
+// opened once: whoever exchanges it, or what leads to it, afterwards changes nothing about where
+// the file is written and where it is removed. Move-only.
 class StagedFile {
  public:
   static Result<StagedFile> Write(const std::filesystem::path& path, std::string_view content,

@@ -79,11 +79,12 @@ Attempt<void> Exchange(SSL* ssl, Connection& connection, const HandshakeWish& wi
     if (result == 1) return sent;
     if (want != SSL_ERROR_WANT_READ) return HandshakeRefusal();
     if (!sent) return sent;
-    auto bytes = connection.Receive();
-    if (!bytes) return tl::unexpected<Problem>(std::move(bytes.error()));
-    if (!heard && !LooksLikeTls(*bytes)) return NotTls(wish, *bytes);
+    auto received = connection.Receive();
+    if (!received) return tl::unexpected<Problem>(std::move(received.error()));
+    const std::string bytes = std::move(*received);
+    if (!heard && !LooksLikeTls(bytes)) return NotTls(wish, bytes);
     heard = true;
-    if (BIO_write(SSL_get_rbio(ssl), bytes->data(), static_cast<int>(bytes->size())) <= 0) {
+    if (BIO_write(SSL_get_rbio(ssl), bytes.data(), static_cast<int>(bytes.size())) <= 0) {
       return Failed(Fault::kHandshakeBroken, "there is no memory for the handshake");
     }
   }

@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -46,6 +47,8 @@ bool Signs(EVP_PKEY* key) {
                         reinterpret_cast<const unsigned char*>(message.data()),
                         message.size()) == 1;
 }
+
+constexpr unsigned kTrialSeconds = 60;  // for all that a listener's files may do
 
 // Trial is one reference and what it is used with.
 struct Trial {
@@ -161,6 +164,7 @@ std::vector<TriedFile> TryFiles(const std::filesystem::path& wanted,
     tried.user = SigningUser(listener);
     if (!std::filesystem::exists(tried.file, error)) continue;
     const auto used = RunAsUser(tried.user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
+      ::alarm(kTrialSeconds);
       return Json{{"text", Use({configuration, tried.file, target})}};
     });
     // The process that said it had the files' own libraries in it.

@@ -52,7 +52,7 @@ std::vector<TriedFile> TryModule(const std::filesystem::path& directory,
   };
   add(module, ProblemOfModule(module, user));
   for (const auto& entry : std::filesystem::directory_iterator(module.parent_path(), error)) {
-    if (entry.path().extension() != ".conf") continue;
+    if (entry.path().extension() != ".conf" || !ipc::CheckSafeFile(entry.path())) continue;
     const auto text = ReadFile(entry.path(), kLargest);
     if (!text) continue;
     if (std::string problem = ProblemOfUris(*text, targets); !problem.empty()) {

@@ -94,6 +94,30 @@ TEST_F(CommandAtItsEnd, HasNeitherKeyNorPasswordAfterABackupAtBirth) {
   ExpectNothingLeft(process);
 }
 
+// A process with a vendor's module in it is a copy of the command's.
+TEST_F(CommandAtItsEnd, HasNoPasswordAfterADrillOfManyFiles) {
+  for (int i = 0; i < 8; ++i) Export("rsa");
+  const Process process = Start(With({"drill", File("safe")}));
+  ExpectNothingLeft(process);
+}
+
+TEST_F(CommandAtItsEnd, HasNoRecoveryKeyAfterADrill) {
+  OpenSsl({"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "400", "-subj", "/CN=Recovery",
+           "-keyout", File("recovery.key"), "-out", File("recovery.crt")});
+  std::filesystem::permissions(File("recovery.key"), std::filesystem::perms(0600));
+  std::string text = Read("etc/keybroker.toml");
+  const std::string none = "recipients = []";
+  ASSERT_NE(text.find(none), std::string::npos);
+  Write("etc/keybroker.toml",
+        text.replace(text.find(none), none.size(), "recipients = [\"../recovery.crt\"]"));
+  Text({"backup", "export", kName, "--type", "rsa", "--format", "cms", "-o", File("safe/k.cms")});
+  std::filesystem::copy_file(File("recovery.crt"), File("rsa.crt"),
+                             std::filesystem::copy_options::overwrite_existing);
+  const Process process =
+      Start({"drill", File("safe/k.cms"), "--recovery-key", File("recovery.key")});
+  EXPECT_THAT(Search(process, kPin), EndsWith("text 0, private key 0\n"));
+}
+
 TEST_F(CommandAtItsEnd, HasNeitherKeyNorPinAfterACopy) {
   Text(TokenArguments("spare", "spare"));
   Text({"token", "init", "spare", "--so-pin-file", File("so-pin")});

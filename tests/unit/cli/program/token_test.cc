@@ -41,7 +41,7 @@ class KeptKek : public TokenCommand {
 
 TEST_F(KeptKek, IsRemovedByADoctorThatIsToldTo) {
   EXPECT_THAT(Run({"doctor"}).out, HasSubstr("`keybroker doctor --tidy`"));
-  EXPECT_THAT(Fails({"doctor", "--tidy"}),
+  EXPECT_THAT(Run({"doctor", "--tidy"}).out,
               AllOf(HasSubstr("\"keybroker-kek\""), HasSubstr("Nothing was changed: say --yes")));
   EXPECT_THAT(Run({"doctor", "--tidy", "--yes"}).out,
               HasSubstr("removed a backup's key-encryption key: \"keybroker-kek\""));

@@ -1,0 +1,68 @@
+// Backups of several generations of one key, in any order.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "unit/cli/program/backup_host.h"
+
+namespace keybroker::cli::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class BackupGenerations : public BackupHost {
+ protected:
+  // Certify has the CA certify a generation, valid from then.
+  void Certify(const std::string& id, const std::string& from) const {
+    Text({"request", "create", kName, "--type", "ec", "--id", id, "-o", File(id + ".csr")});
+    SignBetween(id + ".csr", from, "20400101000000Z", id + ".crt");
+    Text({"certificate", "install", kName, File(id + ".crt"), "--type", "ec", "--ca",
+          File("ca.pem")});
+  }
+
+  std::string ExportId(const std::string& id) const {
+    const Json made =
+        Answer(With({"backup", "export", kName, "--type", "ec", "--id", id, "-o", File("safe")}));
+    EXPECT_EQ(made["backups"].size(), 1U);
+    return made["backups"][0]["file"];
+  }
+};
+
+TEST_F(BackupGenerations, AreToldApartByTheirCertificatesWhenTheyComeBack) {
+  const std::string older = Id(kName, "ec");
+  const auto made =
+      Run({"key", "generate", kName, "--type", "ec", "--new-generation", "--exportable"});
+  const size_t at = made.out.find(" --id ");
+  ASSERT_NE(at, std::string::npos) << made.out;
+  const std::string newer = made.out.substr(at + 6, older.size());
+  EXPECT_THAT(made.out, HasSubstr("backup export mail.example.test --type ec --id " + newer));
+  EXPECT_THAT(Run({"backup", "check"}).out, HasSubstr("--type ec --id " + newer + " -o FILE"));
+  Certify(older, "20200101000000Z");
+  Certify(newer, "20250101000000Z");
+  const std::string old_file = ExportId(older);
+  const std::string new_file = ExportId(newer);
+  for (const std::string& id : {newer, older}) {
+    Text({"key", "delete", kName, "--type", "ec", "--id", id, "--yes"});
+  }
+  std::filesystem::remove(File("etc/current.toml"));
+  std::filesystem::remove_all(File("etc/chains"));
+  Text(With({"backup", "restore", old_file}));
+  const auto restored = Run(With({"backup", "restore", new_file}));
+  const std::string change = "key current mail.example.test --type ec --id " + newer;
+  EXPECT_THAT(restored.err,
+              AllOf(HasSubstr("is of a NEWER key, by its certificate"), HasSubstr(change)));
+  EXPECT_TRUE(IsInRecoveryTable(restored.err)) << restored.err;
+  EXPECT_EQ(Id(kName, "ec"), older);
+  Text({"key", "current", kName, "--type", "ec", "--id", newer});
+  EXPECT_EQ(Id(kName, "ec"), newer);
+}
+
+TEST_F(BackupGenerations, AnIdIsOneKeys) {
+  Misused(With({"backup", "export", "--all", "--id", "00", "-o", File("safe")}));
+  Misused(With({"backup", "export", kName, "other.test", "--id", "00", "-o", File("safe")}));
+}
+
+}  // namespace
+}  // namespace keybroker::cli::test
