@@ -25,6 +25,10 @@ tl::unexpected<FileError> OddFile(const std::string& what) {
 }
 
 FileResult<void> CheckIdentity(const Backup& backup) {
+  // It would only cost the token's time.
+  if (backup.key.bytes.size() > kMaxWrappedKey) {
+    return FailFile(Defect::kOverCap, "its encrypted key is longer than any key is");
+  }
   const auto id = token::SubjectKeyId(backup.manifest.spki);
   if (!id || *id != backup.manifest.id) return OddFile("its CKA_ID is not that of its public key");
   if (!IsOf(backup.manifest)) return OddFile("its key type or size is not that of its public key");

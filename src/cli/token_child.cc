@@ -269,16 +269,18 @@ Result<UserChild> StartAsUser(const std::string& user, const std::vector<const S
   }
   UniqueFd ours(pair[0]);
   UniqueFd theirs(pair[1]);
+  KB_ASSIGN(ChildWords words, ChildWords::Make());
   std::fflush(nullptr);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Fail(SystemError("fork", errno));
   if (pid == 0) {
     ours.Reset();
+    words.TakeIn();
     Child(user, theirs.get(), secrets.size(), parent, work);
   }
   theirs.Reset();
-  UserChild child(pid, std::move(ours));
+  UserChild child(pid, std::move(ours), std::move(words));
   // One that ended before it had them has its reason to give, or no answer: Await tells.
   static_cast<void>(std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {
     return SendSecret(child.channel_.get(), *secret);
@@ -287,7 +289,9 @@ Result<UserChild> StartAsUser(const std::string& user, const std::vector<const S
 }
 
 UserChild::UserChild(UserChild&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), channel_(std::move(other.channel_)) {}
+    : pid_(std::exchange(other.pid_, 0)),
+      channel_(std::move(other.channel_)),
+      words_(std::move(other.words_)) {}
 
 UserChild::~UserChild() {
   if (pid_ == 0) return;
@@ -302,6 +306,7 @@ Status UserChild::Wait(ChildKind kind) {
   while (::waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) return Fail(SystemError("waitpid", errno));
   }
+  words_.Print();
   if (WIFSIGNALED(status)) return Fail(Crashed(WTERMSIG(status), kind));
   return {};
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/answer.h"
+#include "cli/child_words.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
 #include "keybroker/base/unique_fd.h"
@@ -64,11 +65,13 @@ class UserChild {
   friend Result<UserChild> StartAsUser(const std::string& user,
                                        const std::vector<const Secret*>& secrets,
                                        const AskingWork& work);
-  UserChild(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
+  UserChild(pid_t pid, UniqueFd channel, ChildWords words)
+      : pid_(pid), channel_(std::move(channel)), words_(std::move(words)) {}
   Status Wait(ChildKind kind);
 
   pid_t pid_;  // 0 once it was waited for
   UniqueFd channel_;
+  ChildWords words_;
 };
 
 // StartAsUser begins what RunAsUser does. Several may run side by side.

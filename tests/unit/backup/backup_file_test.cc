@@ -119,6 +119,12 @@ TEST(BackupFile, WithCostsOverTheCapIsRefusedBeforeAnythingIsDerived) {
   EXPECT_EQ(Refusal(SampleFile(long_salt)).defect, Defect::kOverCap);
 }
 
+TEST(BackupFile, WithAKeyLargerThanAnyIsOverTheCap) {
+  Backup large = Sample();
+  large.key.bytes.resize(kMaxWrappedKey + 8);
+  EXPECT_EQ(Refusal(SampleFile(large)).defect, Defect::kOverCap);
+}
+
 TEST(BackupFile, WithAManifestOfAnotherKeyIsRefused) {
   Backup swapped = Sample();
   swapped.manifest = SampleManifest(credential::test::TestKey::Ec());

@@ -1,5 +1,7 @@
 #include "cli/token_child.h"
 
+#include "cli/child_words.h"
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,8 +36,9 @@ TEST(TokenChild, RunsAsTheUserInAProcessOfItsOwn) {
 }
 
 TEST(TokenChild, HasNoTerminalAndNothingThatTheCommandOpened) {
+  static constexpr std::string_view kSteering = "\x1b[2Jvendor\n";
   const UniqueFd log(::open("/proc/self/status", O_RDONLY));  // inherited unless it is closed
-  const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
   ASSERT_EQ(::grantpt(master.get()) | ::unlockpt(master.get()), 0);
   const UniqueFd terminal(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
   const UniqueFd before(::dup(STDERR_FILENO));
@@ -48,8 +51,9 @@ TEST(TokenChild, HasNoTerminalAndNothingThatTheCommandOpened) {
                 {"open", open},
                 {"controls", static_cast<bool>(tty)},
                 {"stdin", std::filesystem::read_symlink("/proc/self/fd/0").string()},
-                {"stdout_mode", ::fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE},
-                {"stderr_mode", ::fcntl(STDERR_FILENO, F_GETFL) & O_ACCMODE}};
+                {"terminals", ::isatty(STDOUT_FILENO) + ::isatty(STDERR_FILENO)},
+                {"wrote", ::write(STDERR_FILENO, kSteering.data(), kSteering.size())},
+                {"room", ::pwrite(STDERR_FILENO, "x", 1, ChildWords::kMost)}};
   });
   ::dup2(before.get(), STDERR_FILENO);
   ASSERT_TRUE(json.has_value()) << json.error().detail;
@@ -57,9 +61,14 @@ TEST(TokenChild, HasNoTerminalAndNothingThatTheCommandOpened) {
   EXPECT_FALSE((*json)["controls"]);
   EXPECT_EQ((*json)["open"], 1);  // the answer's socket
   EXPECT_EQ((*json)["stdin"], "/dev/null");
-  if (::geteuid() != 0) return;  // it is the same user, who may open his terminal anyway
-  EXPECT_EQ((*json)["stdout_mode"], O_WRONLY);
-  EXPECT_EQ((*json)["stderr_mode"], O_WRONLY);
+  EXPECT_EQ((*json)["terminals"], 0);
+  EXPECT_EQ((*json)["wrote"], kSteering.size());
+  EXPECT_EQ((*json)["room"], -1);
+  std::string shown(256, '\0');
+  const ssize_t size = ::read(master.get(), shown.data(), shown.size());
+  shown.resize(size < 0 ? 0 : static_cast<size_t>(size));
+  EXPECT_THAT(shown, ::testing::HasSubstr("[2Jvendor"));
+  EXPECT_THAT(shown, ::testing::Not(::testing::HasSubstr("\x1b")));
 }
 
 TEST(TokenChild, GetsTheSecretsInTheirOrder) {
