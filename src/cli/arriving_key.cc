@@ -89,6 +89,17 @@ Result<const token::KeyPair*> Present(const token::KeyList& keys, const Arriving
                        ": nothing was changed, and nothing goes by the name " + arriving.name));
 }
 
+// IsOutcome tells whether all is there that is read of it afterwards.
+bool IsOutcome(const Json& outcome) {
+  const auto has = [&](const char* field, Json::value_t type) {
+    return outcome.contains(field) && outcome[field].type() == type;
+  };
+  return outcome.is_object() && has("present", Json::value_t::boolean) &&
+         has("completed", Json::value_t::boolean) && has("key", Json::value_t::object) &&
+         has("removed", Json::value_t::array) && has("differences", Json::value_t::array) &&
+         has("others", Json::value_t::array);
+}
+
 }  // namespace
 
 Result<bool> IsOnToken(LoggedIn& token, const ArrivingKey& arriving) {
@@ -121,21 +132,6 @@ Result<Json> ArriveOnToken(LoggedIn& token, const ArrivingKey& arriving, const C
               {"others", Generations(keys, arriving)},
               {"signature", arrived.signature}};
 }
-
-namespace {
-
-// IsOutcome tells whether all is there that is read of it afterwards.
-bool IsOutcome(const Json& outcome) {
-  const auto has = [&](const char* field, Json::value_t type) {
-    return outcome.contains(field) && outcome[field].type() == type;
-  };
-  return outcome.is_object() && has("present", Json::value_t::boolean) &&
-         has("completed", Json::value_t::boolean) && has("key", Json::value_t::object) &&
-         has("removed", Json::value_t::array) && has("differences", Json::value_t::array) &&
-         has("others", Json::value_t::array);
-}
-
-}  // namespace
 
 Status CheckArrived(const Json& outcome, const ArrivingKey& arriving, const Challenge& challenge) {
   if (!IsOutcome(outcome)) {

@@ -43,7 +43,7 @@ Status Place(ExportJob& job, backup::FileFormat format) {
   constexpr int kTries = 100;
   std::error_code error;
   auto& number = job.subject.manifest.sequence;
-  for (int tries = 0; tries < kTries && number <= backup::kMaxSequence; ++tries, ++number) {
+  for (int tries = 0; tries < kTries; ++tries, ++number) {
     job.path = BackupPathIn(job.directory, job.subject.manifest, format);
     if (!std::filesystem::exists(job.path, error)) return {};
   }

@@ -48,8 +48,8 @@ Answer Report(const Diagnosis& diagnosis) {
   return answer;
 }
 
-// TidyTokens removes what killed commands left on any token, before it is looked at.
-// One that cannot be is told, and the others are tidied all the same.
+// TidyTokens removes what killed commands left on any token, before it is looked at. One that
+// cannot be tidied is told, and the others are all the same.
 Status TidyTokens(const config::Settings& settings, bool yes, Diagnosis& diagnosis) {
   KB_ASSIGN(const auto tokens, token::LoadTokenConfigs(settings));
   for (const token::TokenConfig& config : tokens) {
@@ -61,9 +61,11 @@ Status TidyTokens(const config::Settings& settings, bool yes, Diagnosis& diagnos
       diagnosis.Wrong("token " + config.name, "was not tidied: " + tidied.error().detail);
       continue;
     }
-    for (const Json& each : tidied->json["removed"]) {
-      if (each.is_string())
-        diagnosis.Ok("token " + config.name, "removed " + each.get<std::string>());
+    const Json& removed = tidied->json["removed"];
+    if (removed.empty()) diagnosis.Ok("token " + config.name, "nothing was left to tidy");
+    for (const Json& each : removed) {
+      if (!each.is_string()) continue;
+      diagnosis.Ok("token " + config.name, "removed " + each.get<std::string>());
     }
   }
   return {};

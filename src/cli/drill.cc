@@ -150,7 +150,7 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
       record.key = manifest.name;
       record.key_id = Hex(manifest.id);
       const SeenBackup seen{drilled.input.path, drilled.input.sha256, manifest};
-      if (drilled.code == kNotRestored) KB_TRY(RecordRefuted(settings, seen));
+      if (drilled.refuted) KB_TRY(RecordRefuted(settings, seen));
       if (outcome) {
         KB_TRY(level > 1 ? RecordDrilled(settings, seen, now, level)
                          : RecordVerified(settings, seen, now));
@@ -256,7 +256,7 @@ RestoreAll AsListener(const config::Settings& settings, const RehearsalParts& pa
     }
     Json all{{"token", ""}, {"results", Json::array()}};
     std::optional<Error> error;
-    bool held = Interruption::Asked();
+    bool held = false;
     for (Result<Rehearsal>& each : running) {
       auto one = each ? std::move(*each).Await() : Result<Json>(Fail(each.error()));
       held = held || one;

@@ -111,6 +111,8 @@ Json Try(const token::Session& session, const Trial& trial, const Secret& kek) {
       token::TryUnwrap(session, trial.backup->key, kek,
                        {"keybroker-drill", manifest.type, manifest.spki, false, false}, answer);
   return {{"failure", tried ? "" : tried.error().detail},
+          // A token without the mechanism has not tried it (FindUnwrap).
+          {"refuted", !tried && tried.error().code != ErrorCode::kNotFound},
           {"signature", signature},
           {"ms", MillisecondsSince(begun)}};
 }
@@ -129,7 +131,7 @@ Status Check(const std::vector<Trial>& trials, Json& json) {
     }
     if (!GetText(result, "failure").empty()) continue;
     if (IsAnswer(trials[i].key(), trials[i].challenge, GetText(result, "signature"))) continue;
-    result = Json{{"failure", NoAnswer("the key of the backup").detail}};
+    result = Json{{"failure", NoAnswer("the key of the backup").detail}, {"refuted", true}};
   }
   return {};
 }
@@ -147,7 +149,8 @@ void TakeResult(Json result, Drilled& drilled) {
     return;
   }
   drilled.failure = GetText(result, "failure");
-  if (!drilled.failure.empty()) drilled.code = kNotRestored;
+  if (!drilled.failure.empty()) drilled.code = "not-restored";
+  drilled.refuted = !drilled.failure.empty() && GetBool(result, "refuted");
   if (result.contains("ms") && result["ms"].is_number()) drilled.token_ms = result["ms"];
   for (const char* field : {"restore_ms", "start_ms", "tls"}) {
     if (result.contains(field)) drilled.more[field] = std::move(result[field]);

@@ -13,10 +13,6 @@
 
 namespace keybroker::cli {
 
-// kNotRestored is the code of a drill in which a token did not make the key of the backup, or it
-// did not sign.
-inline constexpr char kNotRestored[] = "not-restored";
-
 // Drilled is one file's drill.
 struct Drilled {
   std::string path;
@@ -28,15 +24,17 @@ struct Drilled {
   std::string code;          // its word in --json output when it failed
   bool held = true;          // false: no drill of it was held, and failure is why
   bool interrupted = false;  // so, since the command was asked to end
+  bool refuted = false;      // a token could not make the key of it, or it did not sign
   double mac_ms = 0;
   double kdf_ms = 0;
   double token_ms = 0;
-  Json more = Json::object();  // level 3: what Rehearse gives of times and handshakes
+  Json more = Json::object();  // level 3: what Rehearsal gives of times and handshakes
   std::string token;
 };
 
 // RestoreAll restores backups, each under its KEK: an object with "token" and "results", which has
-// for each "failure" (empty: it went well) and "ms", or "interrupted" true.
+// for each "failure" (empty: it went well), "refuted" (the failure is the backup's) and "ms"; or
+// "interrupted" true; or "not_held", what kept it from being tried.
 using RestoreAll = std::function<Result<Json>(const std::vector<const Secret*>& keks,
                                               const std::vector<const backup::Backup*>& backups)>;
 

@@ -282,9 +282,9 @@ Result<UserChild> StartAsUser(const std::string& user, const std::vector<const S
   theirs.Reset();
   UserChild child(pid, std::move(ours), std::move(words));
   // One that ended before it had them has its reason to give, or no answer: Await tells.
-  static_cast<void>(std::all_of(secrets.begin(), secrets.end(), [&](const Secret* secret) {
-    return SendSecret(child.channel_.get(), *secret);
-  }));
+  for (const Secret* secret : secrets) {
+    if (!SendSecret(child.channel_.get(), *secret)) break;
+  }
   return child;
 }
 

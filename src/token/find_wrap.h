@@ -12,7 +12,7 @@ namespace keybroker::token {
 // tried.
 Result<WrapMechanism> FindWrap(const Session& session, std::optional<WrapAlgorithm> algorithm);
 
-// FindUnwrap is the probed mechanism that unwraps by algorithm; TokenFailed tells what was tried.
+// FindUnwrap is the probed mechanism that unwraps by algorithm; NotFound tells what was tried.
 Result<WrapMechanism> FindUnwrap(const Session& session, WrapAlgorithm algorithm);
 
 // KnownWraps are the algorithms and mechanisms that may be found, the preferred first.

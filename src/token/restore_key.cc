@@ -43,10 +43,10 @@ Result<WrapMechanism> FindUnwrap(const Session& session, WrapAlgorithm algorithm
   for (const WrapMechanism& how : ProbeUnwrap(session, &evidence)) {
     if (how.algorithm == algorithm) return how;
   }
-  return Fail(TokenFailed("this token does not unwrap keys by " +
-                          std::string(WrapAlgorithmName(algorithm)) + " (" + Joined(evidence) +
-                          "): restore or drill on another token (--token), or `keybroker backup "
-                          "restore --to-file` for its vendor's own means"));
+  return Fail(NotFound("this token does not unwrap keys by " +
+                       std::string(WrapAlgorithmName(algorithm)) + " (" + Joined(evidence) +
+                       "): restore or drill on another token (--token), or `keybroker backup "
+                       "restore --to-file` for its vendor's own means"));
 }
 
 Status ProveWrapped(const Session& session, const WrappedKey& wrapped, const WrapMechanism& how,

@@ -32,7 +32,7 @@ inline constexpr uint32_t kMaxMacIterations = 20'000'000;  // PKCS#12 KDF, read
 inline constexpr size_t kSaltSize = 16;                    // written
 inline constexpr size_t kMaxSalt = 64;                     // read
 inline constexpr size_t kMaxFile = 1 << 20;
-inline constexpr size_t kMaxWrappedKey = 16384;  // read; RSA-4096 has 2,4 thousand
+inline constexpr size_t kMaxWrappedKey = 16384;  // read; that of an RSA-4096 key has under 2,500
 inline constexpr size_t kMaxChain = 16;
 inline constexpr size_t kMaxRecipients = 16;
 

@@ -46,6 +46,7 @@ Result<Json> RestoreHere(const std::filesystem::path& folder, const token::Token
                           : Status(Fail(key.error()));
   return Json{{"token", name},
               {"failure", done ? "" : "restoring the key: " + done.error().detail},
+              {"refuted", !key && key.error().code != ErrorCode::kNotFound},
               {"restore_ms", PassedMs(begun)}};
 }
 

@@ -11,6 +11,13 @@
 namespace keybroker::cli {
 namespace {
 
+std::string Trimmed(const std::string& text) {
+  constexpr char kBlanks[] = " \t\r";
+  const size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+}
+
 std::string IdOf(const credential::Reference& reference) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(reference.id.data());
   return Hex({bytes, reference.id.size()});
@@ -18,17 +25,18 @@ std::string IdOf(const credential::Reference& reference) {
 
 }  // namespace
 
-std::string FieldOf(const std::string& text, std::string_view name) {
+std::string FieldOf(const std::string& text, std::string_view name, char separator) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(name)) continue;
-    const size_t begin = line.find_first_not_of(" \t", name.size());
-    return begin == std::string::npos ? "" : line.substr(begin);
+    const size_t at = line.find(separator);
+    if (at == std::string::npos || Trimmed(line.substr(0, at)) != name) continue;
+    return Trimmed(line.substr(at + 1));
   }
   return {};
 }
 
 std::string ProblemOfPath(const std::string& module) {
+  if (module.empty()) return "no PKCS#11 module is named";
   if (!module.starts_with('/')) return "module: \"" + module + "\" is not an absolute path";
   return ::access(module.c_str(), F_OK) == 0 ? "" : "PKCS#11 module missing: " + module;
 }

@@ -8,9 +8,9 @@
 
 namespace keybroker::cli {
 
-// FieldOf is what stands behind the first line that begins with name ("module:"), as in
-// pkcs11.conf(5) and in config(5); empty when there is none.
-std::string FieldOf(const std::string& text, std::string_view name);
+// FieldOf is the value of the first line "name SEPARATOR value": pkcs11.conf(5) has ':' there,
+// config(5) '='. Blanks around each do not count. Empty when there is none.
+std::string FieldOf(const std::string& text, std::string_view name, char separator);
 
 // ProblemOfPath is what is wrong with the path of a PKCS#11 module, before it is loaded; empty: it
 // is there.

@@ -26,6 +26,12 @@
 namespace keybroker::cli {
 namespace {
 
+constexpr unsigned kTrialSeconds = 60;  // for all that a listener's files may do
+
+constexpr char kGood[] =
+    "gives the key, and it signs: a server without the key does not use this file, or read it "
+    "before it was written, or has another OPENSSL_CONF";
+
 // What a TLS 1.3 server signs (RFC 8446 section 4.4.3), so that every binding's mechanisms fit.
 std::string CertificateVerify() {
   return std::string(64, ' ') + "TLS 1.3, server CertificateVerify" + std::string(1, '\0') +
@@ -47,8 +53,6 @@ bool Signs(EVP_PKEY* key) {
                         reinterpret_cast<const unsigned char*>(message.data()),
                         message.size()) == 1;
 }
-
-constexpr unsigned kTrialSeconds = 60;  // for all that a listener's files may do
 
 // Trial is one reference and what it is used with.
 struct Trial {
@@ -80,7 +84,7 @@ std::string ByProvider(const std::string& said, const Trial& trial, const std::s
   }
   const auto configuration = ReadFile(trial.configuration);
   if (!configuration) return configuration.error().detail;
-  const std::string module = FieldOf(*configuration, "pkcs11-module-path =");
+  const std::string module = FieldOf(*configuration, "pkcs11-module-path", '=');
   if (std::string problem = ProblemOfPath(module); !problem.empty()) return problem;
   if (OSSL_PROVIDER_available(nullptr, "pkcs11") != 1) {
     return "pkcs11-provider is not loaded: install it, and correct \"module =\" in " +
@@ -122,10 +126,6 @@ std::string Use(const Trial& trial) {
   if (!key) return Because(OpenSslSays(), trial);
   return Signs(key.get()) ? std::string() : OpenSslSays();
 }
-
-constexpr char kGood[] =
-    "gives the key, and it signs: a server without the key does not use this file, or read it "
-    "before it was written, or has another OPENSSL_CONF";
 
 // A user of any name may be root.
 bool IsRoot(const std::string& name) {

@@ -24,8 +24,7 @@ std::string ProblemOfModule(const std::filesystem::path& file, const std::string
   }
   const auto text = ReadFile(file, kLargest);
   if (!text) return text.error().detail;
-  const std::string module = FieldOf(*text, "module:");
-  if (module.empty()) return "it has no line \"module: PATH\"";
+  const std::string module = FieldOf(*text, "module", ':');
   if (std::string problem = ProblemOfPath(module); !problem.empty()) return problem;
   const auto loaded = RunAsUser(user, {}, [&](const std::vector<Secret>&) -> Result<Json> {
     ::alarm(kSeconds);

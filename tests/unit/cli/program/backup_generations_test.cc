@@ -59,6 +59,18 @@ TEST_F(BackupGenerations, AreToldApartByTheirCertificatesWhenTheyComeBack) {
   EXPECT_EQ(Id(kName, "ec"), newer);
 }
 
+// Whoever owns the directory cannot use the numbers up.
+TEST_F(BackupGenerations, ADirectoryFullOfNumbersIsRefused) {
+  const std::string id = Id(kName, "ec");
+  const std::string stem = "safe/mail.example.test.ec." + id.substr(0, 8) + ".";
+  for (int i = 1; i <= 100; ++i) Write(stem + std::to_string(i) + ".p12", "x");
+  EXPECT_THAT(Fails(With({"backup", "export", kName, "--type", "ec", "-o", File("safe")})),
+              AllOf(HasSubstr(".100.p12 exists"), HasSubstr("name another directory")));
+  std::filesystem::create_directory(File("other"));
+  const Json made = Answer(With({"backup", "export", kName, "--type", "ec", "-o", File("other")}));
+  EXPECT_EQ(made["backups"][0]["sequence"], 1);
+}
+
 TEST_F(BackupGenerations, AnIdIsOneKeys) {
   Misused(With({"backup", "export", "--all", "--id", "00", "-o", File("safe")}));
   Misused(With({"backup", "export", kName, "other.test", "--id", "00", "-o", File("safe")}));

@@ -72,8 +72,11 @@ TEST_F(BackupOnNss, IsWrappedByRfc5649Too) {
 
 TEST_F(BackupOnNss, TellsWhereAScratchTokenDoesNotUnwrapIt) {
   const std::string file = ExportBy("cbc", "ec");
+  const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
+  const std::string before = Read(record);
   const auto drilled = Run(With({"drill", file}));
   EXPECT_THAT(drilled.out + drilled.err, HasSubstr("--token"));
+  EXPECT_EQ(Read(record), before);  // it was not tried, so it is not refuted
 }
 
 // NSS softoken keeps CKA_EXTRACTABLE false and wraps the key all the same: that is said, not

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+
 #include <sstream>
 
 #include "support/sanitized.h"
@@ -112,6 +114,16 @@ TEST_F(DrillAsListener, ProvesNoKeyWithoutACertificate) {
   EXPECT_EQ(Answer(With({"drill", File("bare.p12")}))["good_count"], 1);
 }
 
+// What kept it from being rehearsed says nothing of the backup.
+TEST_F(DrillAsListener, TakesNoProofBackForWhatIsNotTheBackups) {
+  Text({"key", "generate", "bare.test", "--exportable"});
+  Text(With({"backup", "export", "bare.test", "-o", File("safe/bare.p12")}));
+  const std::string record = "state/operator/backups/" + Id("bare.test", "ec") + ".json";
+  const std::string before = Read(record);
+  EXPECT_THAT(Run(Level3(File("safe/bare.p12"))).out, HasSubstr("the backup has no certificate"));
+  EXPECT_EQ(Read(record), before);
+}
+
 TEST_F(DrillAsListener, ServesACertificateThatExpiredAndWarns) {
   SignBetween(Request("bare.example.test"), "20200101000000Z", "20210101000000Z", "bare.crt");
   PutCertificate("bare.example.test", "bare.crt");
@@ -181,6 +193,24 @@ class FaultyDrill : public DrillAsListener {
   std::string file_;
   Arguments command_;
 };
+
+// A rehearsal that a crash ended says nothing of its backup, and takes nothing from the others.
+TEST_F(FaultyDrill, OfOneThatCrashesLeavesTheOthersTheirs) {
+  Export("rsa");
+  std::replace(command_.begin(), command_.end(), file_, File("safe").string());
+  const std::string record = "state/operator/backups/" + Id(kName, "ec") + ".json";
+  EXPECT_THAT(Read(record), Not(HasSubstr("\"proved\": 0")));
+  Plan("C_UnwrapKey 0 1 crash\n");
+  const auto result = keybroker::test::RunCommand(command_);
+  EXPECT_EQ(result.status, 1);
+  const Json drill = Json::parse(result.out, nullptr, false);
+  ASSERT_EQ(drill["results"].size(), 2U) << result.out << result.err;
+  EXPECT_EQ(drill["good_count"], 1);
+  const Json& crashed = drill["results"][drill["results"][0]["good"] == true ? 1 : 0];
+  EXPECT_EQ(crashed["code"], "not-held");
+  EXPECT_EQ(crashed["held"], false);
+  EXPECT_THAT(Read(record), Not(HasSubstr("\"proved\": 0")));
+}
 
 TEST_F(FaultyDrill, TellsThatTheTokenDidNotSign) {
   const unsigned count = Signatures();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "unit/cli/program/backup_host.h"
@@ -122,6 +123,17 @@ TEST_F(LyingModule, RestoresNothingByItsWord) {
     EXPECT_EQ(result.status, 1);
     EXPECT_THAT(result.err, HasSubstr("gave no signature of the key mail.example.test"));
   }
+  // An answer of another shape is an error on record too.
+  const auto records = [&] {
+    const std::string log = Read("state/operator/audit.log");
+    return std::count(log.begin(), log.end(), '\n');
+  };
+  outcome.erase("present");
+  const auto lines = records();
+  const auto result = Lie(outcome.dump(), With({"backup", "restore", file_}));
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr("gave an answer that does not fit"));
+  EXPECT_EQ(records(), lines + 1);
   EXPECT_EQ(Read(record), before);
   EXPECT_THAT(Read("state/operator/audit.log"), HasSubstr("\"backup-restore\""));
 }

@@ -48,7 +48,12 @@ TEST_F(KeptKek, IsRemovedByADoctorThatIsToldTo) {
   EXPECT_THAT(Run({"doctor"}).out, Not(HasSubstr("keybroker-kek")));
   EXPECT_THAT(Text({"token", "tidy"}), HasSubstr("nothing was left"));
   EXPECT_NE(Id(kName, "ec"), "");
+  EXPECT_THAT(Run({"doctor", "--tidy"}).out, HasSubstr("nothing was left to tidy"));
   Misused({"doctor", "--yes"});
+  // One that is not there keeps none of the others from being tidied.
+  Text(TokenArguments("absent", "absent"));
+  EXPECT_THAT(Run({"doctor", "--tidy"}).out,
+              AllOf(HasSubstr("was not tidied: "), HasSubstr("nothing was left to tidy")));
 }
 
 TEST_F(KeptKek, IsTidiedOnlyOnceShownAndToldTo) {
