@@ -66,6 +66,10 @@ class CommandAtItsEnd : public BackupHost {
   void ExpectNothingLeft(const Process& process) const {
     EXPECT_THAT(Search(process, kName), AllOf(HasSubstr("keybroker"), Not(HasSubstr("text 0"))));
     EXPECT_THAT(Search(process, kBackupPassword), EndsWith("text 0, private key 0\n"));
+    // As PKCS#12's own key derivation has it (RFC 7292 appendix B.1).
+    std::string utf16;
+    for (const char c : std::string_view(kBackupPassword)) (utf16 += c) += '\0';
+    EXPECT_THAT(Search(process, utf16), EndsWith("text 0, private key 0\n"));
     EXPECT_THAT(Search(process, kPin), EndsWith("text 0, private key 0\n"));
   }
 
