@@ -85,8 +85,13 @@ Result<KeyWish> MakeWish(const std::string& name, const std::string& type, const
     KB_ASSIGN(wish.type, ParseType(type));
   }
   if (!id.empty()) {
-    KB_ASSIGN(const auto bytes, ParseHex(id));
-    wish.id = Hex(bytes);
+    const auto bytes = ParseHex(id);
+    if (!bytes) {
+      return Fail(Malformed("the id \"" + id +
+                            "\" is no CKA_ID in hexadecimal, as `keybroker key " +
+                            "list` shows it: " + bytes.error().detail));
+    }
+    wish.id = Hex(*bytes);
   }
   return wish;
 }

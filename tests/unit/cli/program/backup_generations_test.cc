@@ -72,6 +72,8 @@ TEST_F(BackupGenerations, ADirectoryFullOfNumbersIsRefused) {
 }
 
 TEST_F(BackupGenerations, AnIdIsOneKeys) {
+  EXPECT_THAT(Fails(With({"backup", "export", kName, "--id", "zz", "-o", File("safe")})),
+              HasSubstr("the id \"zz\" is no CKA_ID in hexadecimal"));
   Misused(With({"backup", "export", "--all", "--id", "00", "-o", File("safe")}));
   Misused(With({"backup", "export", kName, "other.test", "--id", "00", "-o", File("safe")}));
 }
