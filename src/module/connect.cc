@@ -14,7 +14,7 @@ constexpr size_t kHelloSize = wire::kHeaderSize + 4;
 // HelloReply may grow in later versions; what follows the known fields is ignored.
 constexpr size_t kHelloReplyRoom = 4096;
 
-enum class Attempt : uint8_t { kGreeted, kFailed, kRefused, kSilent };
+enum class Attempt : uint8_t { kGreeted, kNobody, kFailed, kRefused, kSilent };
 
 Attempt ReadGreeting(const wire::Frame& reply, wire::HelloReply* hello, CK_RV* rv) {
   if (reply.header.type == wire::MessageType::kFailure) {
@@ -66,7 +66,7 @@ Attempt TryOnce(const Call& call, Connection& connection, uint64_t timeout_ms, C
     memcpy(path, call.process().path.path(), sizeof path);
   }
   const int fd = OpenSocket(path);
-  if (fd < 0) return Attempt::kFailed;
+  if (fd < 0) return Attempt::kNobody;
   if (!Enter(call, connection, fd)) {
     close(fd);
     return Attempt::kFailed;
@@ -95,6 +95,9 @@ bool NoteAttempt(const Call& call, Attempt attempt, CK_RV* rv, uint64_t* until_m
       process.outage.Trip();
       *rv = CKR_DEVICE_ERROR;
       return false;
+    case Attempt::kNobody:
+      process.outage.NobodyListens();
+      break;
     case Attempt::kFailed:
       break;
   }
@@ -114,10 +117,9 @@ CK_RV Connect(const Call& call, Connection** connection) {
     {
       const Hold hold(process.mutex);
       *connection = process.pool.NewBusy();
-      timeout_ms = process.outage.LeftMs(NowMs());
+      timeout_ms = process.outage.GreetingMs();
     }
     if (*connection == nullptr) return CKR_HOST_MEMORY;
-    if (timeout_ms < kProbeTimeoutMs) timeout_ms = kProbeTimeoutMs;
     CK_RV rv = CKR_DEVICE_ERROR;
     uint64_t until_ms = 0;
     const Attempt attempt = TryOnce(call, **connection, timeout_ms, &rv);

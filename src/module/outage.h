@@ -24,20 +24,27 @@ class Outage {
   bool Spent(uint64_t now_ms) const { return started_ms_ != 0 && now_ms >= until_ms(); }
   uint64_t until_ms() const { return started_ms_ + kUnavailableBudgetMs; }
 
-  // LeftMs is how long a call may still wait; 0 once the budget is spent.
-  uint64_t LeftMs(uint64_t now_ms) const {
-    if (started_ms_ == 0) return kUnavailableBudgetMs;
-    return Spent(now_ms) ? 0 : until_ms() - now_ms;
-  }
+  // GreetingMs is how long a broker that took a connection may take to answer Hello.
+  uint64_t GreetingMs() const { return silent_ ? kProbeTimeoutMs : kUnavailableBudgetMs; }
 
   // Trip opens the breaker without a wait: a call has already waited for a hung broker.
-  void Trip() { started_ms_ = 1; }
+  void Trip() {
+    started_ms_ = 1;
+    silent_ = true;
+  }
+
+  // NobodyListens: what listens there the next time is another broker than the one that hung.
+  void NobodyListens() { silent_ = false; }
 
   // End closes it: the broker answered.
-  void End() { started_ms_ = 0; }
+  void End() {
+    started_ms_ = 0;
+    silent_ = false;
+  }
 
  private:
   uint64_t started_ms_ = 0;  // 0: no outage
+  bool silent_ = false;
 };
 
 }  // namespace keybroker::module
