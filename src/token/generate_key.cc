@@ -77,16 +77,6 @@ Status CheckProfile(const Profile& profile, const KeySpec& spec) {
 
 }  // namespace
 
-Result<KeyPair> ReadPair(const Session& session, CK_OBJECT_HANDLE private_key) {
-  KB_ASSIGN(KeyList list, ListKeys(session));
-  for (KeyPair& key : list.keys) {
-    if (key.private_key == private_key) return std::move(key);
-  }
-  std::string why;
-  for (const std::string& sentence : list.skipped) why += "; " + sentence;
-  return Fail(TokenFailed("the token does not show the key that was made on it" + why));
-}
-
 Result<KeyPair> GenerateKey(const Session& session, const Profile& profile, const KeySpec& spec) {
   return GeneratePair(session, profile, spec, true);
 }

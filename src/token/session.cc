@@ -27,6 +27,7 @@ Status CheckStored(const char* what, CK_RV rv) {
 
 // A token that claims a larger attribute is broken or hostile.
 constexpr CK_ULONG kMaxAttribute = 1 << 20;
+constexpr size_t kFirstAttribute = 1024;
 
 // Room for a wrapped RSA-4096 PKCS#8 (2,384 bytes) and then some.
 constexpr size_t kMaxWrapped = 8192;
@@ -79,19 +80,26 @@ Result<std::vector<CK_OBJECT_HANDLE>> Session::Find(const Attributes& match) con
 Result<std::optional<std::vector<uint8_t>>> Session::Read(CK_OBJECT_HANDLE object,
                                                           CK_ATTRIBUTE_TYPE type) const {
   const CK_FUNCTION_LIST& api = module_->api();
-  CK_ATTRIBUTE attribute{type, nullptr, 0};
+  // Most fit at once: asking for the length first costs a token that is asked for everything as
+  // much again.
+  std::vector<uint8_t> value(kFirstAttribute);
+  CK_ATTRIBUTE attribute{type, value.data(), value.size()};
   CK_RV rv = api.C_GetAttributeValue(handle_, object, &attribute, 1);
+  if (rv == CKR_BUFFER_TOO_SMALL) {
+    attribute = {type, nullptr, 0};
+    rv = api.C_GetAttributeValue(handle_, object, &attribute, 1);
+    if (rv == CKR_OK && attribute.ulValueLen != CK_UNAVAILABLE_INFORMATION) {
+      if (attribute.ulValueLen > kMaxAttribute) {
+        return Fail(TokenFailed("the token claims an attribute of absurd length"));
+      }
+      value.resize(attribute.ulValueLen);
+      attribute.pValue = value.data();
+      rv = api.C_GetAttributeValue(handle_, object, &attribute, 1);
+    }
+  }
   if (HasNoValue(rv) || (rv == CKR_OK && attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION)) {
     return std::nullopt;
   }
-  KB_TRY(CheckRv("C_GetAttributeValue", rv));
-  if (attribute.ulValueLen > kMaxAttribute) {
-    return Fail(TokenFailed("the token claims an attribute of absurd length"));
-  }
-  std::vector<uint8_t> value(attribute.ulValueLen);
-  if (value.empty()) return value;
-  attribute.pValue = value.data();
-  rv = api.C_GetAttributeValue(handle_, object, &attribute, 1);
   KB_TRY(CheckRv("C_GetAttributeValue", rv));
   if (attribute.ulValueLen > value.size()) {
     return Fail(TokenFailed("the token returned more of an attribute than it announced"));
