@@ -77,6 +77,13 @@ std::string OperatorName() {
   return user ? user->name : uid;
 }
 
+Error CutOff(const Error& error) {
+  return Conflict(
+      "the command was asked to end before it was done (" + error.detail +
+      "). `keybroker key list` shows what the token holds, `keybroker doctor --tidy` removes what "
+      "is left of it; the same command may then be run again");
+}
+
 Result<Change> Change::Begin(const config::Settings& settings) {
   KB_TRY(MakeStateDirectories(settings));
   KB_ASSIGN(UniqueFd lock, TakeLock(settings.OperatorStateDir() / "lock"));

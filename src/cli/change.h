@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/answer.h"
+#include "cli/interruption.h"
 #include "keybroker/audit/log.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/unique_fd.h"
@@ -53,14 +54,19 @@ std::string RecordedFile(const std::string& path, const std::string& sha256);
 // OperatorName is who logged in, as the kernel remembers it through su and sudo, else the user.
 std::string OperatorName();
 
-// Recorded runs work and records how it went: a failure with its code.
+// CutOff is what is said of work that failed when the command was asked to end.
+Error CutOff(const Error& error);
+
+// Recorded runs work and records how it went: a failure with its code. Asked to end meanwhile, the
+// command does not end without a word and a record: the token's process gives up, and work fails.
 template <typename Work>
 auto Recorded(Change& change, const ChangeRecord& record, Work&& work) -> decltype(work()) {
+  const Interruption interruption;
   auto result = work();
   if (!result) {
-    const Error error = result.error();
+    if (Interruption::Asked()) result = Fail(CutOff(result.error()));
     // The failure that counts is the work's.
-    static_cast<void>(change.Record(record, Fail(error)));
+    static_cast<void>(change.Record(record, Fail(result.error())));
   }
   return result;
 }

@@ -6,6 +6,7 @@
 
 #include "cli/diagnosis.h"
 #include "cli/listener_side.h"
+#include "cli/run_programs.h"
 #include "cli/token_child.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/shell_quote.h"
@@ -107,6 +108,15 @@ void ExamineFiles(const config::Settings& settings, Diagnosis& diagnosis) {
   Examine("broker state", {settings.BrokerStateDir(), settings.broker_user, true}, diagnosis);
   Examine("token state", {settings.TokenStateDir(), settings.token_user, true}, diagnosis);
   Examine("operator state", {settings.OperatorStateDir(), "", true}, diagnosis);
+}
+
+void ExaminePrograms(Diagnosis& diagnosis) {
+  const auto programs = RunPrograms::Find("");
+  if (programs) {
+    diagnosis.Ok("broker and tokenhost", "installed in " + programs->directory().string());
+  } else {
+    diagnosis.Wrong("broker and tokenhost", programs.error().detail);
+  }
 }
 
 void ExamineListenerSide(const std::filesystem::path& module, const std::filesystem::path& engine,

@@ -82,6 +82,7 @@ Result<Answer> Doctor(const Invocation& invocation, const DoctorOptions& options
   diagnosis.Ok("configuration", settings->file.string());
   if (options.tidy) KB_TRY(TidyTokens(*settings, options.yes, diagnosis));
   ExamineFiles(*settings, diagnosis);
+  ExaminePrograms(diagnosis);
   const auto status = BrokerStatus(*settings);
   ExamineBroker(*settings, status, diagnosis);
   ExamineTokens(*settings, diagnosis);

@@ -161,8 +161,7 @@ Status PutDown(const config::Settings& settings, const std::vector<Drilled>& all
   return {};
 }
 
-// AskOpener asks for what the files need. One that is no backup needs nothing; where all are so,
-// the password is asked for, as for the others before they are looked into.
+// AskOpener asks for what the files need. One that is no backup, or is not there, needs nothing.
 Result<BackupOpener> AskOpener(const std::vector<std::string>& files,
                                const OpenerOptions& options) {
   bool pkcs12 = false;
@@ -174,9 +173,10 @@ Result<BackupOpener> AskOpener(const std::vector<std::string>& files,
     if (!format) continue;
     (*format == backup::FileFormat::kCms ? cms : pkcs12) = true;
   }
+  if (!pkcs12 && !cms) return BackupOpener();
   // Without a recovery key the others are drilled all the same, and these are listed as not.
   const bool left_out = pkcs12 && cms && options.recovery_key.empty();
-  return BackupOpener::Ask(options, pkcs12 || !cms, cms && !left_out);
+  return BackupOpener::Ask(options, pkcs12, cms && !left_out);
 }
 
 // RecordFailure audits a drill that could not be held.

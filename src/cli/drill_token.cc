@@ -1,5 +1,6 @@
 #include "cli/drill_token.h"
 
+#include "cli/scratch_folder.h"
 #include "cli/scratch_token.h"
 #include "keybroker/base/file.h"
 

@@ -22,15 +22,18 @@ sigset_t Endings() {
 }
 
 std::atomic<bool> disregarded{false};
+unsigned depth = 0;
 
 }  // namespace
 
 Interruption::Interruption() {
+  if (depth++ > 0) return;
   const sigset_t signals = Endings();
   ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
 }
 
 Interruption::~Interruption() {
+  if (--depth > 0) return;
   const sigset_t signals = Endings();
   const timespec at_once{};
   while (::sigtimedwait(&signals, nullptr, &at_once) > 0) {

@@ -6,8 +6,8 @@ namespace keybroker::cli {
 
 // Interruption holds back what asks this process to end (SIGINT, SIGTERM, SIGHUP) while it lives,
 // so that a command with many steps can stop between two of them and say how far it came. Whoever
-// is started meanwhile must not inherit that (RunAsUser's children do not). Neither copied nor
-// moved.
+// is started meanwhile must not inherit that (RunAsUser's children do not). One within another
+// changes nothing. Neither copied nor moved; of the command's own thread.
 class Interruption {
  public:
   Interruption();

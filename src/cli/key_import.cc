@@ -35,6 +35,7 @@ struct ImportOptions {
   std::string name;
   bool exportable = false;
   bool allow_weak = false;
+  bool force = false;
 };
 
 // Source is the file as it was read from the disk.
@@ -115,9 +116,18 @@ Result<backup::KeyFileResult<KeyFile>> Open(const Source& source, const ImportOp
   return OpenKeyFile(request);
 }
 
+// CheckName refuses what is most likely mistyped: a key on a token is not renamed.
+Status CheckName(const ImportOptions& options, const ArrivingKey& key, const std::string& names) {
+  if (names.empty() || options.force || credential::FitsName(key.chain.front(), options.name)) {
+    return {};
+  }
+  return Fail(WrongUsage("the file's certificate is for " + names + ", not for " + options.name +
+                         ", and a key keeps the name that it is imported with: correct --name, or "
+                         "say --force. Nothing was done"));
+}
+
 // ChooseName is the name that was given, or the one that the file's certificate is for.
 Result<std::string> ChooseName(const ImportOptions& options, const ArrivingKey& key) {
-  if (!options.name.empty()) return options.name;
   std::string names;
   size_t count = 0;
   for (const auto& certificate : key.chain) {
@@ -127,6 +137,10 @@ Result<std::string> ChooseName(const ImportOptions& options, const ArrivingKey& 
       ++count;
     }
     break;  // the key's own certificate
+  }
+  if (!options.name.empty()) {
+    KB_TRY(CheckName(options, key, names));
+    return options.name;
   }
   if (count == 1) return names;
   return Fail(WrongUsage(count == 0 ? "the file says no DNS name that its key is for: say one with "
@@ -313,6 +327,8 @@ void AddKeyImport(const Command& noun) {
               "key name, an FQDN (default: the one name that the file's certificate is for)")
       .Flag("--exportable", options->exportable,
             "let the key be backed up from the token; [backup] restore_exportable must allow it")
+      .Flag("--force", options->force,
+            "take --name also where the file's certificate is for others")
       .Flag("--allow-weak", options->allow_weak, "take an RSA key below 2048 bits all the same");
   options->password.stem = options->password.word = "password";
   verb.Option("--password-file", options->password.file,

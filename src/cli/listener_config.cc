@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "cli/bound_keys.h"
 #include "cli/change.h"
@@ -41,6 +43,24 @@ Result<std::vector<ConfigKey>> ConfigKeys(const config::Settings& settings,
     keys.push_back({std::move(target), std::move(chain)});
   }
   return keys;
+}
+
+// LeftOut tells of what is bound and has no key here yet: the files are written without it.
+std::vector<std::string> LeftOut(const policy::Listener& listener, const ConfigOptions& options,
+                                 const std::vector<ConfigKey>& keys) {
+  std::vector<std::string> notes;
+  for (const auto& binding : listener.bindings) {
+    if (!options.key.empty() && binding.key != options.key) continue;
+    const bool has_key = std::any_of(keys.begin(), keys.end(), [&](const ConfigKey& key) {
+      return key.target.name == binding.key && (!binding.type || *binding.type == key.target.type);
+    });
+    const std::string type = binding.type ? std::string(cryptoki::KeyTypeName(*binding.type)) : "";
+    if (has_key || (!options.type.empty() && !type.empty() && type != options.type)) continue;
+    notes.push_back("left out: " + binding.key + (type.empty() ? "" : " (" + type + ")") +
+                    " is bound, and keybroker knows no such key here (`keybroker key list`). Once "
+                    "it is there, run this again");
+  }
+  return notes;
 }
 
 Result<std::filesystem::path> Directory(const config::Settings& settings,
@@ -130,6 +150,9 @@ Result<Answer> ListenerConfig(const Invocation& invocation, const ConfigOptions&
   KB_ASSIGN(const auto files, MakeConfigFiles(facts));
   Answer answer = MakeAnswer(PrintedFiles(facts, files), AnswerJson(facts, files));
   answer.notes = ConfigNotes(facts, listener);
+  for (std::string& note : LeftOut(listener, options, facts.keys)) {
+    answer.notes.push_back(std::move(note));
+  }
   if (!options.write.empty()) KB_TRY(WriteThem(settings, facts, files, answer));
   return answer;
 }

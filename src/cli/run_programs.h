@@ -13,9 +13,11 @@ namespace keybroker::cli {
 // RunPrograms is where the two programs are, and how they are called.
 class RunPrograms {
  public:
-  // Find looks in directory, or when that is empty beside this program and then in
-  // /usr/libexec/keybroker. NotFound says where it looked.
+  // Find looks in directory, or when that is empty beside this program, in ../libexec/keybroker
+  // from there, and in /usr/libexec/keybroker. NotFound says where it looked.
   static Result<RunPrograms> Find(const std::filesystem::path& directory);
+
+  const std::filesystem::path& directory() const { return directory_; }
 
   RunCommand Broker(const config::Settings& settings) const;
   RunCommand Tokenhost(const config::Settings& settings, const std::string& token) const;

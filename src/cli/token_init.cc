@@ -13,6 +13,7 @@
 #include "cli/token_commands.h"
 #include "cli/token_login.h"
 #include "keybroker/base/process.h"
+#include "keybroker/base/shell_quote.h"
 #include "keybroker/cryptoki/cryptoki.h"
 #include "keybroker/token/module.h"
 #include "keybroker/token/pin_source.h"
@@ -92,6 +93,13 @@ Error WithUser(Error error, const config::Settings& settings, const token::Token
   return error;
 }
 
+// NextStep is the command for its first key, with the token's name where there are several.
+std::string NextStep(const config::Settings& settings, const token::TokenConfig& config) {
+  const auto all = token::LoadTokenConfigs(settings);
+  return "next: keybroker key generate NAME" +
+         (all && all->size() > 1 ? " --token " + ShellQuote(config.name) : std::string());
+}
+
 Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
   KB_ASSIGN(const auto config, ChooseToken(settings, options.name, TokenWord::kArgument));
@@ -129,7 +137,7 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
             }));
   Answer answer = MakeAnswer("initialised the token \"" + GetText(made, "label") + "\" (" +
                                  GetText(made, "model") + ", serial " + GetText(made, "serial") +
-                                 "); its PIN works\nnext: keybroker key generate NAME",
+                                 "); its PIN works\n" + NextStep(settings, config),
                              {{"name", config.name}, {"token", made}});
   if (!file_problem.empty()) {
     answer.notes.push_back("its tokenhost will not find this PIN: " + file_problem);

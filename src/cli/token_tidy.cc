@@ -37,7 +37,13 @@ Result<Answer> TidyToken(const config::Settings& settings, const TidyOptions& op
   KB_ASSIGN(Change change, Change::Begin(settings));
   ChangeRecord record{"token-tidy", "", "", "token " + name};
   KB_ASSIGN(const Json removed, Recorded(change, record, [&] {
-              return access.Run(true, [](LoggedIn& token) -> Result<Json> {
+              return access.Run(true, [&found](LoggedIn& token) -> Result<Json> {
+                KB_ASSIGN(const auto now, token::FindLeftovers(token.session));
+                if (LeftoversJson(now) != found) {
+                  return Fail(
+                      Conflict("what is left on the token has changed since it was shown: "
+                               "nothing was removed. Run this again"));
+                }
                 KB_ASSIGN(const auto gone, token::RemoveLeftovers(token.session));
                 return LeftoversJson(gone);
               });

@@ -145,19 +145,19 @@ Result<Rehearsal> Rehearsal::Start(const config::Settings& settings, const Rehea
               "is exported once a certificate is installed has it"}});
   }
   Rehearsal rehearsal{Json()};
-  KB_ASSIGN(UserChild child,
-            StartInScratchFolder(ScratchPlace::kOnlyMemory, {&kek},
-                                 [&](const auto& folder, const std::vector<Secret>& secrets) {
-                                   ::signal(SIGPIPE, SIG_IGN);
-                                   return RehearseIn(folder, settings, parts, secrets[0], backup);
-                                 }));
+  KB_ASSIGN(ScratchChild child,
+            ScratchChild::Start(ScratchPlace::kOnlyMemory, {&kek},
+                                [&](const auto& folder, const std::vector<Secret>& secrets) {
+                                  ::signal(SIGPIPE, SIG_IGN);
+                                  return RehearseIn(folder, settings, parts, secrets[0], backup);
+                                }));
   rehearsal.child_.emplace(std::move(child));
   return rehearsal;
 }
 
 Result<Json> Rehearsal::Await() && {
   if (!child_) return std::move(known_);
-  KB_ASSIGN(Json json, AwaitScratch(*std::move(child_)));
+  KB_ASSIGN(Json json, std::move(*child_).Await());
   KB_TRY(ProcessesSeenToBeGone(json));
   json["token"] = "scratch token in memory: " + GetText(json, "token") +
                   ", through keybrokerd, module and engine";

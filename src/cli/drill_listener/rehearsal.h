@@ -8,7 +8,7 @@
 #include "cli/answer.h"
 #include "cli/listener_side.h"
 #include "cli/run_programs.h"
-#include "cli/token_child.h"
+#include "cli/scratch_folder.h"
 #include "keybroker/backup/backup_file.h"
 #include "keybroker/base/result.h"
 #include "keybroker/base/secret.h"
@@ -47,7 +47,7 @@ class Rehearsal {
   explicit Rehearsal(Json known) : known_(std::move(known)) {}
 
   Json known_;  // the result, where there is nothing to run
-  std::optional<UserChild> child_;
+  std::optional<ScratchChild> child_;
 };
 
 }  // namespace keybroker::cli

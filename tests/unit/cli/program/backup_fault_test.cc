@@ -79,8 +79,8 @@ class KilledCommand : public FaultyBackupHost {
     FaultyBackupHost::SetUp();
   }
 
-  // KillAt runs a command, has it stop in the call of function after so many, and kills it there.
-  void KillAt(const Arguments& command, const std::string& function, unsigned after) const {
+  // StartUpTo starts a command, and has it stop in the call of function after so many.
+  Process StartUpTo(const Arguments& command, const std::string& function, unsigned after) const {
     Plan(function + " " + std::to_string(after) + " 1 hang\n");
     Arguments all = {KB_BUILD_DIR "/bin/keybroker", "--config", File("etc/keybroker.toml")};
     all.insert(all.end(), command.begin(), command.end());
@@ -88,9 +88,16 @@ class KilledCommand : public FaultyBackupHost {
     // The plan is used up when the call has begun.
     while (!Read("token/plan").empty()) {
       if (const auto status = process.Wait(std::chrono::milliseconds(10))) {
-        FAIL() << function << after << " was not called: " << *status << process.output();
+        ADD_FAILURE() << function << after << " was not called: " << *status << process.output();
+        break;
       }
     }
+    return process;
+  }
+
+  // KillAt kills it there.
+  void KillAt(const Arguments& command, const std::string& function, unsigned after) const {
+    Process process = StartUpTo(command, function, after);
     process.Signal(SIGKILL);
     EXPECT_EQ(process.Wait(), 128 + SIGKILL);
   }
@@ -114,6 +121,23 @@ TEST_F(KilledCommand, RestoreAtEveryStepCanBeRunAgain) {
       Text({"request", "create", kName, "--type", "ec", "-o", File("again.csr")});
     }
   }
+}
+
+TEST_F(KilledCommand, InterruptedRestoreSaysSoIsOnRecordAndCanBeRunAgain) {
+  const std::string file = Export("ec");
+  const Arguments forget = {"key", "delete", kName, "--type", "ec", "--yes"};
+  const auto command = With({"backup", "restore", file});
+  Text(forget);
+  const unsigned last = Steps(command, "C_UnwrapKey").back();
+  Text(forget);
+  Process process = StartUpTo(command, "C_UnwrapKey", last);
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_THAT(process.output(), HasSubstr("asked to end before it was done"));
+  ExpectSoundRecords();
+  EXPECT_THAT(Text({"audit", "show", "--log", "operator"}),
+              ::testing::ContainsRegex("backup-restore.*conflict"));
+  Text(command);
 }
 
 TEST_F(KilledCommand, ExportAtEveryStepLeavesNoFileAndNoRecord) {

@@ -54,6 +54,10 @@ TEST_F(CheckCommand, AcceptsWhatTheCommandsWrote) {
   EXPECT_THAT(said, HasSubstr("ok: 1 listeners, 1 tokens"));
 }
 
+TEST_F(CheckCommand, LooksForTheProgramsThatItRuns) {
+  EXPECT_EQ(Finding("broker and tokenhost"), "ok: installed in " KB_BUILD_DIR "/bin\n");
+}
+
 TEST_F(CheckCommand, NamesFileLineAndLegalValuesOfATypoInEachKindOfFile) {
   Edit("etc/keybroker.toml", "\nworkers = ", "\nworkerz = ");
   EXPECT_THAT(Complaints(), AllOf(HasSubstr("keybroker.toml:"), HasSubstr("\"workerz\""),

@@ -264,7 +264,10 @@ TEST_F(ImportCommand, ComparesAKeyThatIsThereAndChangesNothing) {
   const Json again = Answer(Import("backup.key"));
   EXPECT_EQ(again["present"], true);
   EXPECT_EQ(again["differences"], Json::array());
-  EXPECT_THAT(Fails(Import("backup.key", {"--name", "other.example.test"})),
+  EXPECT_THAT(Misused(Import("backup.key", {"--name", "other.example.test"})),
+              AllOf(HasSubstr("is for " + std::string(kName) + ", not for other.example.test"),
+                    HasSubstr("--force")));
+  EXPECT_THAT(Fails(Import("backup.key", {"--name", "other.example.test", "--force"})),
               AllOf(HasSubstr("has this very key already, as " + std::string(kName)),
                     HasSubstr("nothing was changed")));
   EXPECT_EQ(Answer({"key", "list"}), before);

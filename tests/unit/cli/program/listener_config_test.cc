@@ -110,6 +110,10 @@ TEST_F(ListenerConfigCommand, SaysWhatIsMissing) {
   const auto notes = Run(Config({"--for", "postfix", "--module", "/nowhere/module.so"})).err;
   EXPECT_THAT(notes, AllOf(HasSubstr("no certificate is installed for mail.example.test (rsa)"),
                            HasSubstr("has no jail"), HasSubstr("/nowhere/module.so is missing")));
+  Text({"listener", "bind", "smtp", "new.example.test", "--type", "ec"});
+  EXPECT_THAT(Run(Config({"--for", "postfix"})).err,
+              HasSubstr("left out: new.example.test (ec) is bound"));
+  EXPECT_THAT(Run(Config({"--for", "postfix", "--type", "rsa"})).err, Not(HasSubstr("left out")));
   std::filesystem::remove(File("etc/current.toml"));
   EXPECT_THAT(Fails(Config({"--for", "nginx"})), HasSubstr("keybroker key generate"));
 }
