@@ -114,7 +114,8 @@ FileResult<void> ReadBags(const Bags& bags, Backup* backup) {
   }
   if (key == nullptr) {
     return FailFile(Defect::kNotABackup,
-                    "it is a PKCS#12 file, but not one that keybroker wrote: it has no manifest");
+                    "it is a PKCS#12 file, but not one that keybroker wrote, or a damaged one: it "
+                    "has no manifest");
   }
   if (keys != 1 || bags.encrypted_safe) return OddFile("it holds something that no backup holds");
   auto read = ReadKey(key, backup);

@@ -37,7 +37,9 @@ Error NotReadable(const std::filesystem::path& path) {
 Status CheckOwner(const std::filesystem::path& path, const struct stat& info) {
   if (info.st_uid != ::geteuid() && info.st_uid != 0) {
     return Fail(Denied(path.string() + " belongs to uid " + std::to_string(info.st_uid) +
-                       ", and is read as the user \"" + OwnName() + "\", whose it must be: chown " +
+                       ", and is read as the user \"" + OwnName() +
+                       "\", whose it must be. A token's own pin_file is read without being named: "
+                       "leave it out, and leave it its user's. Any other: chown " +
                        OwnName() + " " + ShellQuote(path.string())));
   }
   if ((info.st_mode & 077) == 0) return {};

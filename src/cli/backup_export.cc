@@ -234,6 +234,21 @@ void NotesOnWay(const ExportWay& way, Answer& answer) {
       way.host_because + ")");
 }
 
+// NextSteps names file and key where there is one of each.
+std::string NextSteps(const Json& backups, const ExportWay& way) {
+  const bool one = backups.size() == 1;
+  const std::string file = one ? ShellQuote(GetText(backups[0], "file")) : "FILE";
+  if (way.format == backup::FileFormat::kCms) {
+    return "next: copy it off this host, then keybroker drill " + file +
+           " --recovery-key KEY, on a host of its own; until then it does not open the way to key "
+           "seal";
+  }
+  return "next: copy it off this host, then keybroker drill " + file +
+         ", then keybroker key seal " +
+         (one ? ShellQuote(GetText(backups[0], "name")) + " --type " + GetText(backups[0], "type")
+              : "NAME");
+}
+
 Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std::string>& left_out,
                       const std::string& token, const ExportWay& way) {
   Answer answer;
@@ -252,16 +267,12 @@ Result<Answer> Finish(const std::vector<ExportJob>& jobs, const std::vector<std:
   }
   NotesOnWay(way, answer);
   for (const std::string& key : left_out) {
-    answer.notes.push_back(key + " is not exportable, so no further backup of it was made");
+    answer.notes.push_back(key + " is not exportable, so no backup of it was made now");
   }
   if (jobs.empty()) answer.text = "no key of the token is exportable, so there was nothing to do\n";
   if (answer.json["backups"].empty()) return answer;
   answer.text.insert(0, "from the token \"" + token + "\"\n");
-  answer.text += way.format == backup::FileFormat::kCms
-                     ? "next: copy it off this host, then keybroker drill FILE --recovery-key KEY, "
-                       "on a host of its own; until then it does not open the way to key seal"
-                     : "next: copy it off this host, then keybroker drill FILE, then keybroker key "
-                       "seal NAME";
+  answer.text += NextSteps(answer.json["backups"], way);
   return answer;
 }
 

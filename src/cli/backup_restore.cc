@@ -9,6 +9,7 @@
 #include "cli/backup_opener.h"
 #include "cli/backup_record.h"
 #include "cli/change.h"
+#include "cli/interruption.h"
 #include "cli/listener_file.h"
 #include "cli/note_arrived.h"
 #include "cli/restore_on_token.h"
@@ -97,8 +98,9 @@ Result<Answer> Finish(const config::Settings& settings, Change& change, const Ba
   KB_ASSIGN(const bool is_new, NoteArrived(change, record, arriving, outcome, kWords, answer));
   if (is_new) {
     BindingsReport(settings, manifest, answer);
-    answer.text += "next: keybroker reference write " + ShellQuote(manifest.name) + " --type " +
-                   std::string(cryptoki::KeyTypeName(manifest.type)) + ", on a new host";
+    answer.text +=
+        "next, on a new host: keybroker listener config LISTENER --for PROGRAM writes "
+        "its servers' references";
   }
   if (!GetBool(outcome, "present")) {
     KB_TRY(RecordProved(settings, {input.path, input.sha256, manifest}, std::time(nullptr)));
@@ -147,9 +149,11 @@ Result<Answer> Restore(const Invocation& invocation, const RestoreOptions& optio
   if (!claim) return Refused(settings, input, claim.error());
   KB_ASSIGN(const auto access, TokenAccess::Prepare(settings, options.token));
   KB_ASSIGN(const auto opener, BackupOpener::Ask(options.opener, claim->format));
+  const Interruption interruption;
   const auto backup = opener.Open(input.bytes);
   if (!backup) return Refused(settings, input, backup.error());
   KB_ASSIGN(const Secret kek, opener.Kek(*backup));
+  if (Interruption::Asked()) return Fail(Conflict("interrupted: nothing was changed"));
   KB_ASSIGN(Change change, Change::Begin(settings));
   const ChangeRecord record{"backup-restore", backup->manifest.name, Hex(backup->manifest.id),
                             "token " + access.config().name + ", file " + input.path};

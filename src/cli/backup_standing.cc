@@ -77,7 +77,8 @@ std::string UnbackedText(const Unbacked& key) {
          "One by the vendor's own means: `keybroker backup record --external " +
          which + " --note TEXT`; or a new key that can have one: `keybroker key generate " + which +
          " --new-generation --exportable` (--backup-at-birth FILE instead, for a token that lets "
-         "no key out)";
+         "no key out). Is it lost for good: `keybroker key current " +
+         which + " --forget`";
 }
 
 std::string RestoreOf(const config::Settings& settings, const std::vector<BackupRecord>& records,

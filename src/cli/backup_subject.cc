@@ -14,12 +14,20 @@
 namespace keybroker::cli {
 namespace {
 
-Error NotExportable(const token::KeyPair& key) {
-  return Denied("the key " + Describe(key) +
-                " was generated, or sealed, as not exportable, which holds for good: it cannot be "
-                "backed up. `keybroker key generate " +
-                ShellQuote(key.label) + " --type " + std::string(cryptoki::KeyTypeName(key.type)) +
-                " --new-generation --exportable` makes one that can");
+// NotExportable names the other key of the name where that one is.
+Error NotExportable(const token::KeyPair& key, const token::KeyList& keys) {
+  const bool other = std::any_of(keys.keys.begin(), keys.keys.end(), [&](const auto& each) {
+    return each.label == key.label && each.type != key.type && each.extractable;
+  });
+  const char* type = key.type == cryptoki::KeyType::kRsa ? "ec" : "rsa";
+  return Denied(
+      "the key " + Describe(key) +
+      " was generated, or sealed, as not exportable, which holds for good: it cannot be "
+      "backed up. `keybroker key generate " +
+      ShellQuote(key.label) + " --type " + std::string(cryptoki::KeyTypeName(key.type)) +
+      " --new-generation --exportable` makes one that can" +
+      (other ? ". Of the other key of that name a backup is made with --type " + std::string(type)
+             : std::string()));
 }
 
 // Chosen are the keys that are meant: of a name without a type, the current one of each type.
@@ -42,7 +50,7 @@ Result<std::vector<const token::KeyPair*>> Chosen(const token::KeyList& keys,
       KB_ASSIGN(const KeyWish wish, MakeWish(name, type, choice.id));
       auto key = PickKey(keys, current, wish);
       if (!key && key.error().code != ErrorCode::kNotFound) return Fail(key.error());
-      if (key && !(*key)->extractable) return Fail(NotExportable(**key));
+      if (key && !(*key)->extractable) return Fail(NotExportable(**key, keys));
       if (!key) continue;
       // A name that was given twice makes one backup of each key.
       if (std::find(chosen.begin(), chosen.end(), *key) == chosen.end()) chosen.push_back(*key);

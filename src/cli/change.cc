@@ -79,16 +79,17 @@ std::string OperatorName() {
 
 Error CutOff(const Error& error) {
   return Conflict(
-      "the command was asked to end before it was done (" + error.detail +
+      "the command was asked to end, and whether it was done is not known (" + error.detail +
       "). `keybroker key list` shows what the token holds, `keybroker doctor --tidy` removes what "
-      "is left of it; the same command may then be run again");
+      "is left of a key that is none; run the same command again only if it was not done");
 }
 
 Result<Change> Change::Begin(const config::Settings& settings) {
   KB_TRY(MakeStateDirectories(settings));
+  auto interruption = std::make_unique<Interruption>();
   KB_ASSIGN(UniqueFd lock, TakeLock(settings.OperatorStateDir() / "lock"));
   KB_ASSIGN(audit::Log log, audit::Log::Open(settings.OperatorAudit()));
-  return Change(settings, std::move(lock), std::move(log));
+  return Change(settings, std::move(interruption), std::move(lock), std::move(log));
 }
 
 Status Change::Record(const ChangeRecord& record, const Status& status) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cli/answer.h"
 #include "cli/interruption.h"
@@ -23,7 +25,8 @@ struct ChangeRecord {
 
 // Change is an operator's change while it is made: it holds the lock that keeps a second command
 // from changing things at the same time, and the operator's audit chain, which must be writable
-// before anything is done.
+// before anything is done. What asks the command to end is held back until it is over: nothing that
+// was done stays without its record.
 class Change {
  public:
   // Begin waits a few seconds for another command to end; then Conflict.
@@ -39,9 +42,14 @@ class Change {
   const config::Settings& settings() const { return settings_; }
 
  private:
-  Change(const config::Settings& settings, UniqueFd lock, audit::Log log)
-      : settings_(settings), lock_(std::move(lock)), log_(std::move(log)) {}
+  Change(const config::Settings& settings, std::unique_ptr<Interruption> interruption,
+         UniqueFd lock, audit::Log log)
+      : interruption_(std::move(interruption)),
+        settings_(settings),
+        lock_(std::move(lock)),
+        log_(std::move(log)) {}
 
+  std::unique_ptr<Interruption> interruption_;  // ends last
   config::Settings settings_;
   UniqueFd lock_;
   audit::Log log_;
@@ -58,15 +66,21 @@ std::string OperatorName();
 Error CutOff(const Error& error);
 
 // Recorded runs work and records how it went: a failure with its code. Asked to end meanwhile, the
-// command does not end without a word and a record: the token's process gives up, and work fails.
+// command finishes it (Interruption::Finishing).
 template <typename Work>
 auto Recorded(Change& change, const ChangeRecord& record, Work&& work) -> decltype(work()) {
-  const Interruption interruption;
-  auto result = work();
+  auto result = [&] {
+    const Interruption::Finishing finishing;
+    return work();
+  }();
   if (!result) {
-    if (Interruption::Asked()) result = Fail(CutOff(result.error()));
+    ChangeRecord failed = record;
+    if (Interruption::Asked()) {
+      failed.detail += ", asked to end: whether it was done is not known";
+      result = Fail(CutOff(result.error()));
+    }
     // The failure that counts is the work's.
-    static_cast<void>(change.Record(record, Fail(result.error())));
+    static_cast<void>(change.Record(failed, Fail(result.error())));
   }
   return result;
 }

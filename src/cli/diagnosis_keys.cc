@@ -129,9 +129,12 @@ void ExamineKey(const Known& known, const Json& broker_status, const KeyName& ke
   if (broker_status.is_object() && !IsOnToken(broker_status, id)) {
     if (known.unknown.empty()) {
       const std::string restore = RestoreOf(known.settings, known.records, name, type, id);
-      diagnosis.Wrong(subject, "the current key " + id + " is on no token that the broker sees: " +
-                                   (restore.empty() ? "`keybroker key list`, or restore it"
-                                                    : restore + " puts it back"));
+      diagnosis.Wrong(
+          subject, "the current key " + id + " is on no token that the broker sees: " +
+                       (restore.empty() ? "`keybroker key list` shows what is there; for one that "
+                                          "is lost for good: `keybroker key current " +
+                                              ShellQuote(name) + TypeOption(type) + " --forget`"
+                                        : restore + " puts it back"));
       return;
     }
     diagnosis.Warn(subject,

@@ -45,13 +45,14 @@ void ExamineLeftovers(const config::Settings& settings, const token::TokenConfig
   }
 }
 
-void ExamineToken(const config::Settings& settings, const token::TokenConfig& config,
-                  Diagnosis& diagnosis) {
+// ExamineToken gives the serial number of the token that is there, or nothing.
+std::string ExamineToken(const config::Settings& settings, const token::TokenConfig& config,
+                         Diagnosis& diagnosis) {
   const std::string subject = "token " + config.name;
   const auto seen = LookAtToken(settings, config);
   if (!seen) {
     diagnosis.Wrong(subject, seen.error().detail);
-    return;
+    return {};
   }
   const std::string pin = GetText(*seen, "pin");
   const std::string what = "\"" + GetText(*seen, "label") + "\", " + GetText(*seen, "model") +
@@ -64,10 +65,11 @@ void ExamineToken(const config::Settings& settings, const token::TokenConfig& co
   } else {
     diagnosis.Wrong(subject, what + "; its PIN: " + pin);
   }
+  return GetText(*seen, "serial");
 }
 
 void ExamineTokenhost(const config::Settings& settings, const token::TokenConfig& config,
-                      Diagnosis& diagnosis) {
+                      const std::string& serial, Diagnosis& diagnosis) {
   const std::string subject = "tokenhost " + config.name;
   const auto report = tokenhost::AskTokenStatus(settings, config.name);
   if (!report) {
@@ -75,6 +77,15 @@ void ExamineTokenhost(const config::Settings& settings, const token::TokenConfig
   } else if (report->state != wire::TokenState::kReady) {
     diagnosis.Wrong(subject,
                     std::string(wire::TokenStateName(report->state)) + ": " + report->detail);
+  } else if (serial.empty()) {
+    diagnosis.Warn(subject, "ready, pid " + std::to_string(report->pid) +
+                                ", with the token of serial " + report->serial +
+                                ": whether that is still there is not known");
+  } else if (report->serial != serial) {
+    diagnosis.Wrong(subject, "ready with the token of serial " + report->serial +
+                                 ", and the one that is there now has serial " + serial +
+                                 ": restart it (SIGTERM to pid " + std::to_string(report->pid) +
+                                 ": `keybroker run`, or systemd, starts it again)");
   } else {
     diagnosis.Ok(subject, "ready, pid " + std::to_string(report->pid) + ", " +
                               std::to_string(report->keys) + " keys");
@@ -97,8 +108,8 @@ void ExamineTokens(const config::Settings& settings, Diagnosis& diagnosis) {
   }
   for (const auto& config : *configs) {
     ExaminePinSource(settings, config, diagnosis);
-    ExamineToken(settings, config, diagnosis);
-    ExamineTokenhost(settings, config, diagnosis);
+    const std::string serial = ExamineToken(settings, config, diagnosis);
+    ExamineTokenhost(settings, config, serial, diagnosis);
   }
 }
 

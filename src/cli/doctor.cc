@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/diagnosis.h"
+#include "cli/interruption.h"
 #include "cli/token_tidy.h"
 #include "keybroker/broker/admin_client.h"
 
@@ -52,7 +53,11 @@ Answer Report(const Diagnosis& diagnosis) {
 // cannot be tidied is told, and the others are all the same.
 Status TidyTokens(const config::Settings& settings, bool yes, Diagnosis& diagnosis) {
   KB_ASSIGN(const auto tokens, token::LoadTokenConfigs(settings));
+  const Interruption interruption;
   for (const token::TokenConfig& config : tokens) {
+    if (Interruption::Asked())
+      return Fail(Conflict("interrupted: the token " + config.name +
+                           " and those after it were not tidied"));
     TidyOptions options;
     options.token.token = config.name;
     options.yes = yes;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <signal.h>
-
 namespace keybroker::cli {
 
 // Interruption holds back what asks this process to end (SIGINT, SIGTERM, SIGHUP) while it lives,
@@ -18,11 +16,22 @@ class Interruption {
   // Asked tells whether one has arrived, to any thread that was started meanwhile too.
   static bool Asked();
 
-  // Disregard has Asked say no from now on, to the end of this object: what was begun is finished.
-  void Disregard() const;
+  // Finishing is the time of a step that is finished, once begun: a token that is cut off in the
+  // middle of a change leaves what nobody knows. Neither copied nor moved.
+  class Finishing {
+   public:
+    Finishing();
+    ~Finishing();
+    Finishing(const Finishing&) = delete;
+    Finishing& operator=(const Finishing&) = delete;
+  };
 
- private:
-  sigset_t before_;
+  // MustEnd tells whether what is under way is to be given up: when asked, but for a step that is
+  // being finished only when asked again, or half a minute later.
+  static bool MustEnd();
+
+  // Forget is for a forked child: what its parent was asked is not its own.
+  static void Forget();
 };
 
 }  // namespace keybroker::cli

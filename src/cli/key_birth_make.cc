@@ -122,7 +122,7 @@ Result<Born> MakeBorn(Change& change, const TokenAccess& access, const token::Ke
   if (Interruption::Asked()) {
     return Fail(Conflict("the command was asked to end: the key was forgotten, nothing is left"));
   }
-  interruption.Disregard();
+  const Interruption::Finishing finishing;
   KB_TRY(WriteFile(making));
   const auto outcome = Import(making);
   if (outcome) return Delivered(making, *outcome);

@@ -133,8 +133,9 @@ Result<const token::KeyPair*> PickKey(const token::KeyList& keys,
   if (fitting.size() == 1) return fitting.front();
   if (!any) return Fail(NoSuchKey(keys, wish));
   if (fitting.empty()) {
-    return Fail(Conflict(wish.name + " has several generations and none of them is current (" +
-                         KeysNamed(keys, wish.name) +
+    const std::string type = wish.type ? std::string(KeyTypeName(*wish.type)) + " " : "";
+    return Fail(Conflict("the current " + type + "key of " + wish.name +
+                         " is none of those on the token (" + KeysNamed(keys, wish.name) +
                          "): name one with --id, or choose with `keybroker key "
                          "current " +
                          ShellQuote(wish.name) + " --id ID`"));

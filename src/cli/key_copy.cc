@@ -40,9 +40,10 @@ struct Copying {
   Delivery delivery;
   bool foreign_certificate = false;  // the source has one under the key's CKA_ID that is another's
   std::optional<Change> change;      // from the moment that the key may leave
-  std::set<std::string> asked;       // the target's questions
-  std::optional<Json> agreed;        // its kAgree
-  std::string how;                   // for the records; empty: nothing was agreed
+  std::optional<Interruption::Finishing> finishing;  // as long
+  std::set<std::string> asked;                       // the target's questions
+  std::optional<Json> agreed;                        // its kAgree
+  std::string how;                                   // for the records; empty: nothing was agreed
 
   ChangeRecord Record(const char* action) const {
     return {action, delivery.key.name, Hex(delivery.key.id),
@@ -52,6 +53,7 @@ struct Copying {
   Status Begin() {
     if (change) return {};
     KB_ASSIGN(change, Change::Begin(settings));
+    finishing.emplace();
     return {};
   }
 };
@@ -281,7 +283,8 @@ Result<Answer> KeyCopy(const Invocation& invocation, const CopyOptions& options)
   delivery.token = std::move(*identity);
   const bool foreign = delivery.key.chain.empty() && !GetText(source, "certificate").empty();
   KB_ASSIGN(delivery.challenge, NewChallenge());
-  Copying copying{settings, options, *from, to, wish, std::move(delivery), foreign, {}, {}, {}, ""};
+  Copying copying{settings, options, *from, to, wish, std::move(delivery),
+                  foreign,  {},      {},    {}, {},   ""};
   const auto outcome = Deliver(copying);
   KB_TRY(copying.Begin());
   if (outcome) return FinishCopy(copying, *outcome, GetBool(source["key"], "current"));

@@ -84,7 +84,10 @@ Holders OthersAfter(const config::Settings& settings, const KeyWish& wish,
 // have it; "" when none has.
 std::string KeptElsewhere(const Holders& others) {
   if (!others.names.empty()) {
-    return "it is still on the token " + Joined(others.names) + ", where it is what it was";
+    return "the token " + Joined(others.names) +
+           " still shows it (its public key: what else it has is not looked at without a login), "
+           "so "
+           "it stays on record as the current one of its name";
   }
   if (others.silent.empty()) return {};
   return "whether another token has it too is not known" + others.silent +

@@ -46,8 +46,8 @@ Result<Answer> ListenerAdd(const Invocation& invocation, const ListenerOptions& 
   KB_TRY(config::CheckName("listener", options.name));
   if (options.users.empty()) {
     return Fail(
-        Malformed("--user is needed: whose processes may ask. Name root too when the server "
-                  "loads its key as root"));
+        WrongUsage("--user is needed: whose processes may ask. Name root too when the server "
+                   "loads its key as root"));
   }
   KB_TRY(CheckAccounts(options));
   KB_ASSIGN(const mode_t mode, ParseMode(options.mode));

@@ -12,6 +12,7 @@
 #include "cli/listener_config/notes.h"
 #include "cli/listener_config/write.h"
 #include "cli/listener_file.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {
@@ -123,11 +124,14 @@ Status WriteThem(const config::Settings& settings, const ConfigFacts& facts,
     answer.json["files"][i]["result"] = fates[i];
   }
   answer.text = Columns(rows);
+  const std::string elsewhere = facts.directory == ListenerDirectory(settings, facts.listener)
+                                    ? std::string()
+                                    : " --files " + ShellQuote(facts.directory.string());
   if (!facts.recipe->apply.empty()) {
     answer.text += "then: " + std::string(facts.recipe->apply) + "\n";
   }
   answer.text += "then: keybroker listener check " + facts.listener + " --for " +
-                 std::string(facts.recipe->kind) +
+                 std::string(facts.recipe->kind) + elsewhere +
                  (facts.recipe->port.empty() ? " --connect HOST:PORT\n" : "\n");
   return change.Record({"listener-config", facts.keys.front().target.name, "",
                         facts.listener + " " + facts.directory.string()},

@@ -114,10 +114,10 @@ Result<ScratchChild> ScratchChild::Start(ScratchPlace place,
                                          const ScratchWork& work) {
   KB_ASSIGN(const std::string user, ScratchUser());
   KB_ASSIGN(ScratchFolder folder, ScratchFolder::Make(place, user));
-  KB_ASSIGN(UserChild child,
-            StartAsUser(user, secrets, [&](const std::vector<Secret>& received, const Ask&) {
-              return Work(std::move(folder), received, work);
-            }));
+  const AskingWork there = [&](const std::vector<Secret>& received, const Ask&) {
+    return Work(std::move(folder), received, work);
+  };
+  KB_ASSIGN(UserChild child, StartAsUser(user, secrets, there, UserChild::Ending::kCleansUp));
   return ScratchChild(std::move(folder), std::move(child));
 }
 

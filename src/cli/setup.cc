@@ -80,12 +80,24 @@ Status CheckSame(const SetupOptions& options, const config::Settings& there) {
                        ". Nothing was changed: edit the file, or leave the option out"));
 }
 
-Result<Answer> Setup(const Invocation& invocation, const SetupOptions& options) {
+// InstalledProfiles is where the profiles of this very installation are, when it is not the
+// default's: below another prefix than /usr, ../share/keybroker/tokens from here.
+std::string InstalledProfiles() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const auto beside = self.parent_path().parent_path() / "share/keybroker/tokens";
+  const bool other = !error && std::filesystem::is_directory(beside, error) &&
+                     beside != config::Settings().profiles_dir;
+  return other ? beside.string() : std::string();
+}
+
+Result<Answer> Setup(const Invocation& invocation, SetupOptions options) {
   const auto file = std::filesystem::absolute(invocation.config);
-  KB_ASSIGN(const std::string text, SettingsText(options));
   const auto present = ReadFile(file);
   const bool write = !present && present.error().code == ErrorCode::kNotFound;
   if (!write) KB_TRY(present);
+  if (write && options.profiles_dir.empty()) options.profiles_dir = InstalledProfiles();
+  KB_ASSIGN(const std::string text, SettingsText(options));
   KB_ASSIGN(const auto settings, config::ParseSettings(write ? text : *present, file));
   if (!write) KB_TRY(CheckSame(options, settings));
   KB_TRY(CheckUsers(settings));

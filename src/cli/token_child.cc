@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ namespace {
 
 constexpr size_t kMaxResult = 16 << 20;
 constexpr int kLookForSignalMs = 100;
+constexpr unsigned kLooksBeforeKill = 20;  // two seconds from SIGTERM to SIGKILL
+constexpr int kEndMs = 10'000;
 constexpr uint32_t kMaxSecret = 1 << 20;  // a whole key file
 
 bool SendAll(int fd, std::span<const uint8_t> bytes) {
@@ -130,21 +133,11 @@ bool SendText(int fd, const std::string& text) {
   return SendAll(fd, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
-// EndIfAsked has the child give up when this process is asked to end and holds that back.
-void EndIfAsked(int fd, pid_t child) {
-  pollfd one{fd, POLLIN, 0};
-  while (::poll(&one, 1, kLookForSignalMs) == 0) {
-    if (Interruption::Asked()) ::kill(child, SIGTERM);
-  }
-}
-
-// ReceiveText gives what comes up to the end, or a question or its answer: a line, with its end.
-// Of a child, where it is one; 0: the parent.
-Result<std::string> ReceiveText(int fd, pid_t child) {
+// ReceiveLine gives what comes up to the end, or an answer: a line, with its end.
+Result<std::string> ReceiveLine(int fd) {
   std::string text;
   char buffer[16384];
   for (;;) {
-    if (child != 0) EndIfAsked(fd, child);
     const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return text;
@@ -158,13 +151,13 @@ Result<std::string> ReceiveText(int fd, pid_t child) {
 // AskParent is a child's side of a question.
 Result<Json> AskParent(int fd, const Json& question) {
   if (!SendText(fd, Dump(question) + "\n")) return Fail(Internal("the command does not listen"));
-  KB_ASSIGN(const std::string answer, ReceiveText(fd, 0));
+  KB_ASSIGN(const std::string answer, ReceiveLine(fd));
   if (answer.empty()) return Fail(Internal("the command ended without an answer"));
   return Unpack(answer);
 }
 
 Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
-                  const AskingWork& work) {
+                  const AskingWork& work, UserChild::Ending ending) {
   TakeSignals();
   // The vendor's module gets no terminal, neither audit log nor lock of the operator's, and nothing
   // of the operator's environment: what it wants of one is in its token's file.
@@ -178,7 +171,8 @@ Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
     KB_TRY(BecomeUser(user));
   }
   // Here, since a change of uid forgets it (prctl(2)). Nothing of ours outlives the command.
-  if (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || ::getppid() != parent) {
+  const int signal = ending == UserChild::Ending::kKilled ? SIGKILL : SIGTERM;
+  if (::prctl(PR_SET_PDEATHSIG, signal) != 0 || ::getppid() != parent) {
     return Fail(Internal("the command ended before its work began"));
   }
   return work(secrets, [fd](const Json& question) { return AskParent(fd, question); });
@@ -187,10 +181,11 @@ Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
 // Child never returns: destructors here would touch the parent's secrets, which a fork leaves
 // behind as addresses without memory.
 [[noreturn]] void Child(const std::string& user, int fd, size_t count, pid_t parent,
-                        const AskingWork& work) {
+                        const AskingWork& work, UserChild::Ending ending) {
+  Interruption::Forget();
   std::string text;
   try {
-    text = Dump(Pack(Work(user, fd, count, parent, work)));
+    text = Dump(Pack(Work(user, fd, count, parent, work, ending)));
   } catch (const std::exception& error) {
     text = Pack(Fail(Internal(error.what()))).dump();
   }
@@ -199,11 +194,12 @@ Result<Json> Work(const std::string& name, int fd, size_t count, pid_t parent,
   ::_exit(sent ? 0 : 1);
 }
 
-// BorrowIfItAdmitsOneProcess has a running tokenhost let go of such a token while the loan lives.
-Result<std::optional<tokenhost::TokenLoan>> BorrowIfItAdmitsOneProcess(
-    const config::Settings& settings, const token::TokenConfig& config) {
+// BorrowToken has a running tokenhost let go of the token while the loan lives.
+Result<std::optional<tokenhost::TokenLoan>> BorrowToken(const config::Settings& settings,
+                                                        const token::TokenConfig& config,
+                                                        Borrow borrow) {
   KB_ASSIGN(const auto profile, token::LoadProfile(settings.profiles_dir, config.profile));
-  if (profile.several_processes) return std::nullopt;
+  if (profile.several_processes && borrow == Borrow::kIfItAdmitsOneProcess) return std::nullopt;
   auto loan = tokenhost::BorrowToken(settings, config.name);
   if (loan) return std::move(*loan);
   // Where none runs nobody has the token; that another command has it comes with a CK_RV.
@@ -213,6 +209,9 @@ Result<std::optional<tokenhost::TokenLoan>> BorrowIfItAdmitsOneProcess(
 }
 
 Error Crashed(int signal, ChildKind kind) {
+  if (Interruption::Asked() && (signal == SIGTERM || signal == SIGKILL)) {
+    return Conflict("the token was still at work");
+  }
   const std::string how =
       " was ended by signal " + std::to_string(signal) + " (" + ::strsignal(signal) + "), ";
   if (kind == ChildKind::kFile) {
@@ -228,16 +227,6 @@ AskingWork Asking(const TokenWork& work) {
   return [&work](const std::vector<Secret>& secrets, const Ask&) { return work(secrets); };
 }
 
-// Converse answers questions until the child has its result, and gives that.
-Result<std::string> Converse(int fd, pid_t child, const Answerer& answer) {
-  for (;;) {
-    KB_ASSIGN(std::string text, ReceiveText(fd, child));
-    if (text.empty() || text.back() != '\n') return text;
-    // One that does not listen any more has ended, which is seen next.
-    static_cast<void>(SendText(fd, Dump(Pack(answer(ParseReply(text)))) + "\n"));
-  }
-}
-
 }  // namespace
 
 Result<Json> NoQuestions(const Json&) {
@@ -245,14 +234,15 @@ Result<Json> NoQuestions(const Json&) {
 }
 
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
-                            const std::vector<const Secret*>& secrets, const TokenWork& work) {
-  return RunAsTokenUser(settings, config, secrets, Asking(work), NoQuestions);
+                            const std::vector<const Secret*>& secrets, const TokenWork& work,
+                            Borrow borrow) {
+  return RunAsTokenUser(settings, config, secrets, Asking(work), NoQuestions, borrow);
 }
 
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const AskingWork& work,
-                            const Answerer& answer) {
-  KB_ASSIGN([[maybe_unused]] const auto loan, BorrowIfItAdmitsOneProcess(settings, config));
+                            const Answerer& answer, Borrow borrow) {
+  KB_ASSIGN([[maybe_unused]] const auto loan, BorrowToken(settings, config, borrow));
   return RunAsUser(settings.token_user, secrets, work, answer);
 }
 
@@ -262,7 +252,7 @@ Result<Json> RunAsUser(const std::string& user, const std::vector<const Secret*>
 }
 
 Result<UserChild> StartAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
-                              const AskingWork& work) {
+                              const AskingWork& work, UserChild::Ending ending) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Fail(SystemError("socketpair", errno));
@@ -277,10 +267,12 @@ Result<UserChild> StartAsUser(const std::string& user, const std::vector<const S
   if (pid == 0) {
     ours.Reset();
     words.TakeIn();
-    Child(user, theirs.get(), secrets.size(), parent, work);
+    Child(user, theirs.get(), secrets.size(), parent, work, ending);
   }
   theirs.Reset();
-  UserChild child(pid, std::move(ours), std::move(words));
+  UserChild child(pid, ending, std::move(ours), std::move(words));
+  // Without it, only the channel's end tells.
+  child.pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   // One that ended before it had them has its reason to give, or no answer: Await tells.
   for (const Secret* secret : secrets) {
     if (!SendSecret(child.channel_.get(), *secret)) break;
@@ -290,17 +282,62 @@ Result<UserChild> StartAsUser(const std::string& user, const std::vector<const S
 
 UserChild::UserChild(UserChild&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
+      ending_(other.ending_),
+      pidfd_(std::move(other.pidfd_)),
       channel_(std::move(other.channel_)),
       words_(std::move(other.words_)) {}
 
 UserChild::~UserChild() {
   if (pid_ == 0) return;
-  ::kill(pid_, SIGTERM);
+  End(true);
   static_cast<void>(Wait(ChildKind::kToken));
 }
 
+void UserChild::End(bool at_once) {
+  const bool kill = at_once && ending_ == Ending::kKilled;
+  ::kill(pid_, kill ? SIGKILL : SIGTERM);
+}
+
+// AwaitText waits until there is something to read, and has the child end when this process is
+// asked to. False: it has ended, and whoever else holds its end of the channel will say nothing of
+// use.
+bool UserChild::AwaitText() {
+  bool told = false;
+  unsigned asked = 0;
+  pollfd both[] = {{channel_.get(), POLLIN, 0}, {pidfd_.get(), POLLIN, 0}};
+  for (;;) {
+    const int ready = ::poll(both, 2, kLookForSignalMs);
+    if (ready > 0) return both[0].revents != 0;
+    if (Interruption::MustEnd()) {
+      End(asked++ > kLooksBeforeKill);
+    } else if (!told && Interruption::Asked()) {
+      PrintProgress(
+          "asked to end: what the token has begun is finished first. Asked again, it is given up");
+      told = true;
+    }
+  }
+}
+
+// Receive gives what comes up to the end, or a question: a line, with its end.
+Result<std::string> UserChild::Receive() {
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    if (!AwaitText()) return text;
+    const ssize_t n = ::recv(channel_.get(), buffer, sizeof buffer, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+    if (text.size() > kMaxResult) return Fail(Internal("the token's answer is too long"));
+    if (text.back() == '\n') return text;
+  }
+}
+
+// Wait gives one that has said all it has to say a while to end.
 Status UserChild::Wait(ChildKind kind) {
   channel_.Reset();
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  if (pidfd_ && ending_ == Ending::kKilled && ::poll(&ended, 1, kEndMs) == 0) End(true);
   const pid_t pid = std::exchange(pid_, 0);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0) {
@@ -312,7 +349,13 @@ Status UserChild::Wait(ChildKind kind) {
 }
 
 Result<Json> UserChild::Await(const Answerer& answer, ChildKind kind) && {
-  const auto text = Converse(channel_.get(), pid_, answer);
+  Result<std::string> text = Receive();
+  // A question is a line, the result is not.
+  while (text && !text->empty() && text->back() == '\n') {
+    // One that does not listen any more has ended, which is seen next.
+    static_cast<void>(SendText(channel_.get(), Dump(Pack(answer(ParseReply(*text)))) + "\n"));
+    text = Receive();
+  }
   KB_TRY(Wait(kind));
   KB_TRY(text);
   return Unpack(*text);

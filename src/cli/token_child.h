@@ -44,16 +44,22 @@ enum class ChildKind { kToken, kFile };
 //
 // A token that admits one process at a time (its profile's several_processes) is borrowed from its
 // tokenhost meanwhile: signatures wait until this returns.
+enum class Borrow { kIfItAdmitsOneProcess, kAlways };
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
-                            const std::vector<const Secret*>& secrets, const TokenWork& work);
+                            const std::vector<const Secret*>& secrets, const TokenWork& work,
+                            Borrow borrow = Borrow::kIfItAdmitsOneProcess);
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const AskingWork& work,
-                            const Answerer& answer);
+                            const Answerer& answer, Borrow borrow = Borrow::kIfItAdmitsOneProcess);
 
-// UserChild is a process that works as another user, until its result is awaited. Asked to end, and
-// waited for, when it goes without that. Move-only.
+// UserChild is a process that works as another user, until its result is awaited. Ended, and waited
+// for, when it goes without that. Move-only.
 class UserChild {
  public:
+  // Ending is what becomes of it when it is not wanted any more: it is killed, or asked to end, for
+  // one that has to clean up and loads no vendor's module.
+  enum class Ending { kKilled, kCleansUp };
+
   UserChild(UserChild&& other) noexcept;
   UserChild& operator=(UserChild&&) = delete;
   ~UserChild();
@@ -64,19 +70,25 @@ class UserChild {
  private:
   friend Result<UserChild> StartAsUser(const std::string& user,
                                        const std::vector<const Secret*>& secrets,
-                                       const AskingWork& work);
-  UserChild(pid_t pid, UniqueFd channel, ChildWords words)
-      : pid_(pid), channel_(std::move(channel)), words_(std::move(words)) {}
+                                       const AskingWork& work, UserChild::Ending ending);
+  UserChild(pid_t pid, Ending ending, UniqueFd channel, ChildWords words)
+      : pid_(pid), ending_(ending), channel_(std::move(channel)), words_(std::move(words)) {}
   Status Wait(ChildKind kind);
+  Result<std::string> Receive();
+  bool AwaitText();
+  void End(bool at_once);
 
   pid_t pid_;  // 0 once it was waited for
+  Ending ending_;
+  UniqueFd pidfd_;  // readable once it has ended
   UniqueFd channel_;
   ChildWords words_;
 };
 
 // StartAsUser begins what RunAsUser does. Several may run side by side.
 Result<UserChild> StartAsUser(const std::string& user, const std::vector<const Secret*>& secrets,
-                              const AskingWork& work);
+                              const AskingWork& work,
+                              UserChild::Ending ending = UserChild::Ending::kKilled);
 
 // RunAsUser is the same as another user, by name or decimal uid; as whoever we are when we are not
 // root.

@@ -129,11 +129,14 @@ Result<Answer> TokenInit(const Invocation& invocation, const InitOptions& option
   }
   KB_ASSIGN(const Json made, Recorded(change, record, [&] {
               return RunAsTokenUser(
-                  settings, config, secrets, [&](const std::vector<Secret>& received) {
+                  settings, config, secrets,
+                  [&](const std::vector<Secret>& received) {
                     auto done = InitInChild(settings, config, options.overwrite, received);
                     if (!done) done = Fail(WithUser(std::move(done).error(), settings, config));
                     return done;
-                  });
+                  },
+                  // A library that runs goes on with the token that it found at its start.
+                  Borrow::kAlways);
             }));
   Answer answer = MakeAnswer("initialised the token \"" + GetText(made, "label") + "\" (" +
                                  GetText(made, "model") + ", serial " + GetText(made, "serial") +

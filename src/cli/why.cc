@@ -3,24 +3,17 @@
 #include <optional>
 #include <utility>
 
-#include "cli/backup_standing.h"
+#include "cli/broker_why.h"
 #include "cli/commands.h"
 #include "cli/key_choice.h"
 #include "cli/listener_file.h"
 #include "keybroker/base/shell_quote.h"
-#include "keybroker/broker/admin_client.h"
 #include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/cryptoki/names.h"
 #include "keybroker/policy/decision.h"
 
 namespace keybroker::cli {
 namespace {
-
-struct WhyOptions {
-  std::string listener;
-  std::string key;
-  std::string mechanism;
-};
 
 bool IsBoundTo(const policy::Listener& listener, const std::string& key, cryptoki::KeyType type) {
   return std::any_of(listener.bindings.begin(), listener.bindings.end(),
@@ -33,7 +26,7 @@ bool IsBoundTo(const policy::Listener& listener, const std::string& key, cryptok
 // that is bound comes before one that the mechanism goes with, as in the broker.
 std::optional<policy::KeyFacts> KnownKey(const policy::CurrentKeys& current,
                                          const policy::Listener& listener,
-                                         const WhyOptions& options,
+                                         const WhyQuestion& options,
                                          const cryptoki::SignMechanism* mechanism) {
   std::optional<policy::KeyFacts> best;
   int best_fit = -1;
@@ -46,27 +39,6 @@ std::optional<policy::KeyFacts> KnownKey(const policy::CurrentKeys& current,
     best_fit = fit;
   }
   return best;
-}
-
-// WayBackTo is what brings the key back, one that the mechanism goes with before another.
-std::string WayBackTo(const config::Settings& settings, const WhyOptions& options) {
-  const auto* mechanism = cryptoki::FindSignMechanism(options.mechanism);
-  const std::string way =
-      mechanism == nullptr ? "" : WayBack(settings, options.key, mechanism->key_type);
-  return way.empty() ? WayBack(settings, options.key, std::nullopt) : way;
-}
-
-// NameBackup puts the backup on record in the place of the broker's advice to make a key: it cannot
-// read the operator's records.
-void NameBackup(const config::Settings& settings, const WhyOptions& options, Json& json) {
-  if (GetText(json, "decision") != policy::ReasonName(policy::Reason::kKeyNotBound)) return;
-  if (GetBool(json, "key_on_token") || !GetText(json, "keys_unknown").empty()) return;
-  const std::string advice = policy::HowToMake(options.key);
-  const std::string way = WayBackTo(settings, options);
-  std::string text = GetText(json, "text");
-  const size_t at = text.find(advice);  // policy::ExplainNoKey's
-  if (way.empty() || at == std::string::npos) return;
-  json["text"] = text.replace(at, advice.size(), way);
 }
 
 // NoKeyInFiles: a token may hold what the files do not know.
@@ -85,7 +57,7 @@ std::string NoKeyInFiles(const policy::Listener& listener, const std::string& ke
 }
 
 // Named puts what was typed in the place of the name that an unknown mechanism has not got.
-std::string Named(std::string text, const WhyOptions& options) {
+std::string Named(std::string text, const WhyQuestion& options) {
   constexpr std::string_view kNameless = "CKM_?";
   const size_t at = text.find(kNameless);
   if (at != std::string::npos) text.replace(at, kNameless.size(), options.mechanism);
@@ -93,7 +65,7 @@ std::string Named(std::string text, const WhyOptions& options) {
 }
 
 // NoteUnknown lists the mechanisms there are when a name is none of them.
-void NoteUnknown(const WhyOptions& options, Answer& answer) {
+void NoteUnknown(const WhyQuestion& options, Answer& answer) {
   if (cryptoki::FindSignMechanism(options.mechanism) != nullptr) return;
   std::string names;
   for (const auto& mechanism : cryptoki::AllSignMechanisms()) {
@@ -103,7 +75,7 @@ void NoteUnknown(const WhyOptions& options, Answer& answer) {
 }
 
 // FromFiles decides as the broker would, from the same files by the same rules.
-Result<Answer> FromFiles(const config::Settings& settings, const WhyOptions& options) {
+Result<Answer> FromFiles(const config::Settings& settings, const WhyQuestion& options) {
   KB_ASSIGN(const auto listener, LoadListener(settings, options.listener));
   KB_ASSIGN(const auto current, LoadCurrent(settings));
   const auto* mechanism = cryptoki::FindSignMechanism(options.mechanism);
@@ -136,19 +108,15 @@ Answer WithExit(Answer answer) {
   return answer;
 }
 
-Result<Answer> Why(const Invocation& invocation, const WhyOptions& options) {
+Result<Answer> Why(const Invocation& invocation, const WhyQuestion& options) {
   KB_ASSIGN(const auto settings, invocation.Settings());
-  const auto text = broker::AskBroker(settings, wire::AdminVerb::kWhy,
-                                      {options.listener, options.key, options.mechanism});
-  if (!text && text.error().code == ErrorCode::kUnavailable) {
+  auto asked = AskWhy(settings, options);
+  if (!asked && asked.error().code == ErrorCode::kUnavailable) {
     KB_ASSIGN(Answer answer, FromFiles(settings, options));
     return WithExit(std::move(answer));
   }
-  KB_TRY(text);
-  Json json = Json::parse(*text, nullptr, false);
-  if (!json.is_object()) return Fail(Malformed("the broker's answer does not parse"));
+  KB_ASSIGN(Json json, std::move(asked));
   json["from"] = "broker";
-  NameBackup(settings, options, json);
   json["text"] = Named(GetText(json, "text"), options);
   Answer answer = MakeAnswer(GetText(json, "text"), json);
   NoteUnknown(options, answer);
@@ -158,7 +126,7 @@ Result<Answer> Why(const Invocation& invocation, const WhyOptions& options) {
 }  // namespace
 
 void AddWhy(const Command& root) {
-  auto options = std::make_shared<WhyOptions>();
+  auto options = std::make_shared<WhyQuestion>();
   const Command verb = root.Verb(
       "why", "say whether a listener may sign with a key, and why (exit status 0 yes, 3 no)",
       "keybroker why smtp mail.example.test CKM_RSA_PKCS_PSS");

@@ -117,7 +117,7 @@ CK_RV Connect(const Call& call, Connection** connection) {
     {
       const Hold hold(process.mutex);
       *connection = process.pool.NewBusy();
-      timeout_ms = process.outage.GreetingMs();
+      timeout_ms = process.outage.GreetingMs(NowMs());
     }
     if (*connection == nullptr) return CKR_HOST_MEMORY;
     CK_RV rv = CKR_DEVICE_ERROR;

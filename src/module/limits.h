@@ -13,9 +13,8 @@ inline constexpr uint64_t kUnavailableBudgetMs = 1000;
 inline constexpr uint64_t kReplyTimeoutMs = 10'000;
 inline constexpr uint64_t kReplyGraceMs = 500;
 
-// kProbeTimeoutMs is how long Hello may take while the broker is taken for hung: its socket still
-// accepts connections. Before that, and from a broker that has started since, it may take
-// kUnavailableBudgetMs: on a busy machine a good one needs more than a probe.
+// kProbeTimeoutMs is how long Hello may take at least, and at most while the broker is taken for
+// hung (Outage::GreetingMs): its socket still accepts connections.
 inline constexpr uint64_t kProbeTimeoutMs = 100;
 
 // kFreshMs is how old a catalogue may be before it is asked about again.

@@ -80,9 +80,14 @@ std::string OfTheOtherType(const Listener& listener, std::string_view key_name,
         return binding.key == key_name &&
                (needed == nullptr || !binding.type || *binding.type == needed->key_type);
       });
-  if (bound)
+  if (needed == nullptr) {
     return name + " does not go with the type of the key \"" + std::string(key_name) + "\"";
+  }
   const std::string type(cryptoki::KeyTypeName(needed->key_type));
+  if (bound) {
+    return name + " needs the " + type + " key of the name \"" + std::string(key_name) +
+           "\", and no token that was asked holds one: " + HowToMake(key_name, needed->key_type);
+  }
   return name + " needs the " + type + " key, and listener \"" + listener.name +
          "\" is not bound to the " + type + " key of the name \"" + std::string(key_name) +
          "\": keybroker listener bind " + listener.name + " " + ShellQuote(key_name) + " --type " +
@@ -91,8 +96,10 @@ std::string OfTheOtherType(const Listener& listener, std::string_view key_name,
 
 }  // namespace
 
-std::string HowToMake(std::string_view key_name) {
-  return "`keybroker key generate " + ShellQuote(key_name) + "` makes one";
+std::string HowToMake(std::string_view key_name, std::optional<cryptoki::KeyType> type) {
+  return "`keybroker key generate " + ShellQuote(key_name) +
+         (type ? " --type " + std::string(cryptoki::KeyTypeName(*type)) : std::string()) +
+         "` makes one";
 }
 
 std::string ExplainNoKey(const Listener& listener, std::string_view key_name) {

@@ -73,7 +73,10 @@ Result<TokenReport> Ask(const config::Settings& settings, std::string_view name,
   std::vector<uint8_t> buffer(kReplySize);
   const ipc::Received reply = ipc::Receive(fd->get(), buffer);
   if (reply.kind == ipc::Received::Kind::kNothing) {
-    return Fail(NotRunning(name, path, Unavailable("no answer in time")));
+    // One that is there holds its token: it must not be taken for none.
+    return Fail(TokenFailed("the tokenhost of token \"" + std::string(name) +
+                            "\" is there and gave no answer in time: it is stopped or hangs. End "
+                            "it, and start it again"));
   }
   if (reply.kind == ipc::Received::Kind::kEnd) {
     return Fail(NotRunning(name, path, Unavailable("it ended the connection")));

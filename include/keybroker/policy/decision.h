@@ -77,7 +77,8 @@ Reason DecideRequest(const Listener& listener, const KeyFacts* key, const SignFa
 
 // HowToMake is the advice for a key that is nowhere, a part of ExplainNoKey: a reader who knows a
 // better way puts that in its place.
-std::string HowToMake(std::string_view key_name);
+std::string HowToMake(std::string_view key_name,
+                      std::optional<cryptoki::KeyType> type = std::nullopt);
 
 // ExplainNoKey is the sentence for a name that no token has a key of, bound or not.
 std::string ExplainNoKey(const Listener& listener, std::string_view key_name);

@@ -117,8 +117,9 @@ FileResult<Backup> ReadFound(std::string_view bytes, const CmsParts& parts) {
 
 FileResult<Backup> ReadCms(std::string_view bytes) {
   if (bytes.find(kManifestBegin) == std::string_view::npos) {
-    return FailFile(Defect::kNotABackup,
-                    "it is a CMS file, but not one that keybroker wrote: it has no manifest");
+    return FailFile(
+        Defect::kNotABackup,
+        "it is a CMS file, but not one that keybroker wrote, or a damaged one: it has no manifest");
   }
   const auto parts = TakeApart(bytes);
   if (!parts) return OddFile("its CMS structure does not parse");

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "cli/broker_why.h"
 #include "keybroker/base/joined.h"
 #include "keybroker/broker/admin_client.h"
 
@@ -27,11 +28,9 @@ struct Refusal {
 Refusal PolicyRefuses(const config::Settings& settings, const policy::Listener& listener,
                       const KeyTarget& target) {
   const char* mechanism = target.type == cryptoki::KeyType::kRsa ? "CKM_RSA_PKCS_PSS" : "CKM_ECDSA";
-  const auto text =
-      broker::AskBroker(settings, wire::AdminVerb::kWhy, {listener.name, target.name, mechanism});
-  if (!text) return {};
-  const Json json = Json::parse(*text, nullptr, false);
-  if (GetBool(json, "granted")) return {};
+  const auto asked = AskWhy(settings, {listener.name, target.name, mechanism});
+  if (!asked || GetBool(*asked, "granted")) return {};
+  const Json& json = *asked;
   // A key that nobody could look for is no refusal of the policy's.
   const bool unknown = GetText(json, "decision") == kTokenFailed;
   return {unknown ? kTokenFailed : "broker-refused", GetText(json, "text")};
@@ -82,7 +81,9 @@ Verdict AskedInVain(const policy::Listener& listener, const Problem& problem,
   std::string text = problem.text + ": the broker ";
   text += denied ? "refused the signature, most often because the process runs as a user that the "
                    "listener does not name (it names " +
-                       Joined(listener.users) + ")."
+                       Joined(listener.users) +
+                       "), or because its reference is of another generation than the current one "
+                       "(`keybroker listener config` writes it again)."
                  : "could not have it signed." + TokensAway(after.status);
   return {false, denied ? "broker-refused" : kTokenFailed,
           text + " `keybroker audit show --last 5` shows who asked for what"};

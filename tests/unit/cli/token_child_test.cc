@@ -1,6 +1,7 @@
 #include "cli/token_child.h"
 
 #include "cli/child_words.h"
+#include "cli/interruption.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -9,8 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <stdexcept>
+#include <thread>
 
 #include "keybroker/base/unique_fd.h"
 
@@ -168,6 +171,69 @@ TEST(TokenChild, AnswersNestedDeeperThanAnyOfOursAreRefused) {
     ASSERT_EQ(json.has_value(), depth == 20);
     EXPECT_THAT(json ? "" : json.error().detail, HasSubstr(json ? "" : "does not parse"));
   }
+}
+
+// Asker asks this process to end so often, a while apart.
+class Asker {
+ public:
+  explicit Asker(int times)
+      : thread_([times] {
+          for (int i = 0; i < times; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(300));
+            ::kill(::getpid(), SIGTERM);
+          }
+        }) {}
+  ~Asker() { thread_.join(); }
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+
+ private:
+  std::thread thread_;
+};
+
+// A vendor's module may do as it likes with signals: asked again, the command ends all the same.
+TEST(TokenChild, ThatIgnoresSignalsIsKilledWhenAskedAgain) {
+  const Interruption interruption;
+  const Interruption::Finishing finishing;
+  const Asker asker(2);
+  const auto done = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
+    ::signal(SIGTERM, SIG_IGN);
+    for (;;) ::pause();
+  });
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().detail, HasSubstr("still at work"));
+}
+
+TEST(TokenChild, IsLetFinishWhenTheCommandIsAskedOnce) {
+  const Interruption interruption;
+  const Interruption::Finishing finishing;
+  const Asker asker(1);
+  const auto done = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
+    ::sleep(2);
+    return Json{{"done", true}};
+  });
+  ASSERT_TRUE(done) << done.error().detail;
+  EXPECT_TRUE(Interruption::Asked());
+}
+
+TEST(TokenChild, IsGivenUpWhenTheCommandIsAskedAndNothingIsChanged) {
+  const Interruption interruption;
+  const Asker asker(1);
+  const auto done = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
+    for (;;) ::pause();
+  });
+  EXPECT_FALSE(done);
+}
+
+TEST(TokenChild, IsAnErrorWhenOnlyItsOwnChildIsLeft) {
+  const auto done = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
+    if (::fork() == 0) {
+      ::sleep(30);
+      ::_exit(0);
+    }
+    ::_exit(0);
+  });
+  EXPECT_FALSE(done);
 }
 
 TEST(TokenChild, HasNothingOfTheOperatorsEnvironment) {

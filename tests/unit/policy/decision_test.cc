@@ -35,7 +35,7 @@ TEST(Explain, SaysThatTheListenerIsBoundToTheOtherTypeOfTheName) {
               testing::HasSubstr("keybroker listener bind https mail.test --type rsa"));
   listener.bindings[0].type.reset();
   EXPECT_THAT(Explain(Reason::kMechanismWrongKeyType, listener, "mail.test", CKM_RSA_PKCS_PSS),
-              testing::HasSubstr("does not go with the type of the key"));
+              testing::HasSubstr("needs the rsa key of the name \"mail.test\", and no token"));
 }
 
 TEST(Decision, DeniesEverythingWithoutABinding) {

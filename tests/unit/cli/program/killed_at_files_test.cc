@@ -131,6 +131,32 @@ TEST_F(KilledAtFiles, SealIsDoneOrNotDoneAndCanBeRunAgain) {
   });
 }
 
+TEST_F(KilledAtFiles, GenerateThatIsAskedToEndIsOnRecordOrNotDone) {
+  int keys = 0;
+  std::string name;
+  const auto generate = [&] {
+    name = "asked" + std::to_string(++keys) + ".test";
+    return Arguments{"key", "generate", name, "--type", "ec", "--exportable"};
+  };
+  int done = 0;
+  for (const auto& [call, number] : Steps(generate())) {
+    SCOPED_TRACE(call + " " + std::to_string(number));
+    const Arguments next = generate();
+    const auto ended = Trace({"-e", "trace=" + call, "-e",
+                              "inject=" + call + ":signal=TERM:when=" + std::to_string(number)},
+                             next);
+    const bool there = Text({"key", "list"}).find(name) != std::string::npos;
+    EXPECT_EQ(ended.status == 0, there) << ended.err;
+    const std::string records = Text({"audit", "show", "--log", "operator"});
+    EXPECT_EQ(records.find(name) != std::string::npos, there) << records;
+    if (!there) continue;
+    EXPECT_TRUE(
+        std::filesystem::exists(File("state/operator/backups/" + Id(name, "ec") + ".json")));
+    ++done;
+  }
+  EXPECT_GT(done, 3);
+}
+
 class BadDisk : public KilledAtFiles {};
 
 TEST_F(BadDisk, BackupThatDoesNotReadBackIsRemovedAndNotOnRecord) {
