@@ -1,7 +1,10 @@
+#include <sys/fsuid.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "cli/change.h"
@@ -11,6 +14,7 @@
 #include "cli/token_login.h"
 #include "keybroker/base/file.h"
 #include "keybroker/base/process.h"
+#include "keybroker/ipc/directory.h"
 #include "keybroker/token/module.h"
 #include "keybroker/token/pin_source.h"
 #include "keybroker/token/token.h"
@@ -45,27 +49,60 @@ Result<Json> ChangeInChild(const config::Settings& settings, const token::TokenC
   return Json{{"changed", true}};
 }
 
+// FileRights has this thread open files as another user (setfsuid(2)), as long as it lives.
+class FileRights {
+ public:
+  explicit FileRights(const std::optional<User>& user) {
+    if (!user) return;
+    ::setfsgid(user->gid);
+    ::setfsuid(user->uid);
+  }
+  ~FileRights() {
+    ::setfsuid(::geteuid());
+    ::setfsgid(::getegid());
+  }
+  FileRights(const FileRights&) = delete;
+  FileRights& operator=(const FileRights&) = delete;
+};
+
+// NewPinFile is the new PIN's file, and by whose rights it is written: the token user's, where it
+// can put another directory into the place of the one that was configured. Nothing: by ours.
+struct NewPinFile {
+  StagedFile staged;
+  std::optional<User> writer;
+};
+
 // StagePin writes the new PIN beside the configured file, before the token is asked: a full disk
 // must not leave a token whose PIN is nowhere, and a tokenhost whose next start tries the old one.
-Result<std::optional<StagedFile>> StagePin(const config::Settings& settings,
+Result<std::optional<NewPinFile>> StagePin(const config::Settings& settings,
                                            const token::TokenConfig& config, const Secret& pin) {
   if (config.pin_file.empty()) return std::nullopt;
   FileOwner owner;
-  if (::geteuid() == 0) {
+  std::optional<User> writer;
+  const std::filesystem::path path = config.pin_file;
+  std::error_code ignored;
+  if (::geteuid() == 0 && std::filesystem::is_directory(path.parent_path(), ignored)) {
     KB_ASSIGN(const User user, FindUser(settings.token_user));
     owner = {user.uid, user.gid};
+    // What leads through a symbolic link may lead elsewhere the next time.
+    const auto safe = ipc::MakeSafeDirectory(path.parent_path());
+    if (!safe || *safe != path.parent_path()) writer = user;
   }
   const auto bytes = pin.Expose();
-  auto staged = StagedFile::Write(
-      config.pin_file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, 0600, owner);
-  if (staged) return std::move(*staged);
+  auto staged = [&] {
+    const FileRights rights(writer);
+    return StagedFile::Write(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                             0600, owner);
+  }();
+  if (staged) return NewPinFile{std::move(*staged), std::move(writer)};
   Error error = std::move(staged).error();
   error.detail = "the PIN was not changed, because its file cannot be: " + error.detail;
   return Fail(std::move(error));
 }
 
-Status PublishPin(const token::TokenConfig& config, StagedFile& staged) {
-  const Status published = staged.Publish();
+Status PublishPin(const token::TokenConfig& config, NewPinFile& file) {
+  const FileRights rights(file.writer);
+  const Status published = file.staged.Publish();
   if (published) return {};
   return Fail(Internal("the PIN was changed on the token, but " + config.pin_file.string() +
                        " still holds the old one: " + published.error().detail +

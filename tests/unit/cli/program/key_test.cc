@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -101,6 +102,21 @@ TEST_F(KeyCommand, DeletesOnlyWhenForcedAndNeverTheCurrentOfSeveral) {
   EXPECT_EQ(Id(kName, "ec"), older);
   Text({"key", "delete", kName, "--force", "--yes"});
   EXPECT_THAT(Kinds(), ElementsAre());
+}
+
+TEST_F(KeyCommand, ForgetsAKeyThatIsLostAndNoOther) {
+  Text({"key", "generate", kName});
+  const keybroker::test::Arguments forget = {"key", "current", kName, "--type", "ec", "--forget"};
+  EXPECT_THAT(Fails(forget), HasSubstr("is on the token main"));
+  for (const auto& each : std::filesystem::directory_iterator(File("token/tokens"))) {
+    std::filesystem::remove_all(each.path());
+  }
+  EXPECT_THAT(Fails(forget), HasSubstr("is not known"));
+  Text({"token", "init", "--so-pin-file", File("so-pin")});
+  EXPECT_THAT(Run({"doctor"}).out, HasSubstr("NO BACKUP"));
+  EXPECT_THAT(Text(forget), HasSubstr("off this host's list"));
+  EXPECT_THAT(Run({"doctor"}).out, ::testing::Not(HasSubstr("NO BACKUP")));
+  EXPECT_THAT(Fails(forget), HasSubstr("no current ec key"));
 }
 
 TEST_F(KeyCommand, SaysWhichKeysThereAre) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "unit/cli/program/host.h"
 #include "unit/cli/program/tcp_server.h"
 
@@ -121,6 +123,30 @@ TEST_F(LockedToken, ThatIsOpenTriesNoPin) {
   // Nobody is asked for what would not be tried: there is no terminal here.
   EXPECT_THAT(Text({"token", "unlock"}),
               AllOf(HasSubstr("logged in already"), HasSubstr("no PIN was tried")));
+  EXPECT_EQ(run_.Stop(), 0);
+}
+
+// SoftHSM's library goes on with the token that it found at its start.
+TEST_F(LockedToken, ThatWasLostAndMadeAnewIsTakenByTheRunningTokenhost) {
+  SetPinFile(kPin);
+  StartAll();
+  AwaitState("ready");
+  const auto lose = [&] {
+    for (const auto& each : std::filesystem::directory_iterator(File("token/tokens"))) {
+      std::filesystem::remove_all(each.path());
+    }
+  };
+  lose();
+  EXPECT_THAT(Run({"doctor"}).out, HasSubstr("whether that is still there is not known"));
+  Text({"token", "init", "--so-pin-file", File("so-pin")});
+  Text({"key", "generate", "new.example.test"});
+  Text({"listener", "bind", "https", "new.example.test"});
+  EXPECT_TRUE(Eventually([&] {
+    return Run({"why", "https", "new.example.test", "CKM_ECDSA"}).status == 0;
+  }));
+  lose();
+  MakeToken("stack");
+  EXPECT_THAT(Run({"doctor"}).out, HasSubstr("the one that is there now has serial"));
   EXPECT_EQ(run_.Stop(), 0);
 }
 

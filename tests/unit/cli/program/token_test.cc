@@ -174,6 +174,28 @@ TEST_F(TokenCommand, ChangesThePinAndItsFile) {
   Text({"key", "list"});
 }
 
+// Whoever can exchange the folder of a PIN file has root write nowhere else than he himself may.
+TEST_F(TokenCommand, WritesAPinFileOfTheTokenUsersFolderByItsRights) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a file away";
+  InitToken();
+  std::filesystem::create_directory(File("rootonly"));
+  Write("rootonly/pin", "of root", 0600);
+  std::filesystem::create_directory(File("own"));
+  GiveToTokenUser("own");
+  std::filesystem::create_directory_symlink(File("rootonly"), File("own/sub"));
+  std::string text = Read("etc/tokens.d/main.toml");
+  const std::string pin = File("token/pin");
+  text.replace(text.find(pin), pin.size(), File("own/sub/pin").string());
+  Write("etc/tokens.d/main.toml", text);
+  Write("present-pin", std::string(kPin) + "\n", 0600);
+  Write("new-pin", "161803\n", 0600);
+  EXPECT_THAT(Fails({"token", "change-pin", "--pin-file", File("present-pin"), "--new-pin-file",
+                     File("new-pin")}),
+              HasSubstr("the PIN was not changed, because its file cannot be"));
+  EXPECT_EQ(Read("rootonly/pin"), "of root");
+  Text({"key", "list", "--pin-file", File("present-pin")});
+}
+
 TEST_F(TokenCommand, RefusesAPinFileThatOthersCanRead) {
   InitToken();
   Write("open-pin", std::string(kPin) + "\n", 0644);
