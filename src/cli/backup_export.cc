@@ -18,6 +18,7 @@
 #include "cli/progress_line.h"
 #include "keybroker/backup/cms.h"
 #include "keybroker/base/hex.h"
+#include "keybroker/base/shell_quote.h"
 
 namespace keybroker::cli {
 namespace {

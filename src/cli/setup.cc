@@ -38,12 +38,10 @@ Result<std::string> SettingsText(const SetupOptions& options) {
 Status CheckUsers(const config::Settings& settings) {
   if (::geteuid() != 0) return {};
   for (const std::string& user : {settings.broker_user, settings.token_user}) {
-    if (!FindUser(user)) {
-      return Fail(NotFound("there is no user \"" + user +
-                           "\": make one with `useradd --system --no-create-home --shell "
-                           "/usr/sbin/nologin " +
-                           user + "`"));
-    }
+    if (FindUser(user)) continue;
+    std::string text = "there is no user \"" + user;
+    text += "\": make one with `useradd --system --no-create-home --shell /usr/sbin/nologin ";
+    return Fail(NotFound(text + user + "`"));
   }
   if (!settings.admin_group.empty()) KB_TRY(FindGroup(settings.admin_group));
   return {};

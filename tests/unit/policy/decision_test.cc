@@ -8,7 +8,6 @@
 namespace keybroker::policy {
 namespace {
 
-using cryptoki::Digest;
 using cryptoki::KeyType;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
