@@ -68,6 +68,9 @@ Answer RefusedBackup(const BackupInput& input, const backup::FileError& error,
   if (error.defect == backup::Defect::kNotABackup) {
     text += ". A key file of another program comes onto a token with `keybroker key import " +
             ShellQuote(input.path) + "`";
+  } else if (error.defect == Defect::kTruncated || error.defect == Defect::kDamaged ||
+             error.defect == Defect::kSignature) {
+    text += ". Use another copy of the file";
   }
   Answer answer;
   answer.good = false;

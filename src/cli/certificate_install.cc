@@ -50,6 +50,7 @@ Result<std::vector<Certificate>> Check(const InstallOptions& options, const Inpu
   rules.name = options.name;
   rules.now = std::time(nullptr);
   rules.allow_incomplete = options.allow_incomplete;
+  rules.otherwise = ", or say --allow-incomplete";
   if (!options.ca.empty()) {
     KB_ASSIGN(rules.anchors, ParseFile(input.ca, options.ca));
   }

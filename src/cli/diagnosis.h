@@ -51,6 +51,7 @@ std::string ProblemWith(const OwnedPath& wanted);
 
 // Each examines one part. broker_status is the running broker's, or null.
 void ExamineFiles(const config::Settings& settings, Diagnosis& diagnosis);
+void ExamineScratch(Diagnosis& diagnosis);
 void ExaminePrograms(Diagnosis& diagnosis);
 void ExamineListenerSide(const std::filesystem::path& module, const std::filesystem::path& engine,
                          Diagnosis& diagnosis);

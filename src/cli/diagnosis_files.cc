@@ -7,6 +7,7 @@
 #include "cli/diagnosis.h"
 #include "cli/listener_side.h"
 #include "cli/run_programs.h"
+#include "cli/scratch_folder.h"
 #include "cli/token_child.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/shell_quote.h"
@@ -108,6 +109,14 @@ void ExamineFiles(const config::Settings& settings, Diagnosis& diagnosis) {
   Examine("broker state", {settings.BrokerStateDir(), settings.broker_user, true}, diagnosis);
   Examine("token state", {settings.TokenStateDir(), settings.token_user, true}, diagnosis);
   Examine("operator state", {settings.OperatorStateDir(), "", true}, diagnosis);
+}
+
+void ExamineScratch(Diagnosis& diagnosis) {
+  for (const auto& folder : LeftScratchFolders()) {
+    diagnosis.Warn("drill", "one that was killed left " + folder.string() +
+                                ", with a key on a token of its own: rm -r " +
+                                ShellQuote(folder.string()));
+  }
 }
 
 void ExaminePrograms(Diagnosis& diagnosis) {

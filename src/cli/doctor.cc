@@ -88,6 +88,7 @@ Result<Answer> Doctor(const Invocation& invocation, const DoctorOptions& options
   if (options.tidy) KB_TRY(TidyTokens(*settings, options.yes, diagnosis));
   ExamineFiles(*settings, diagnosis);
   ExaminePrograms(diagnosis);
+  ExamineScratch(diagnosis);
   const auto status = BrokerStatus(*settings);
   ExamineBroker(*settings, status, diagnosis);
   ExamineTokens(*settings, diagnosis);

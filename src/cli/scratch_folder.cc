@@ -25,6 +25,12 @@ void HoldSignals() {
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
 }
 
+constexpr char kPrefix[] = "keybroker-drill-";
+
+// The numbers that systemd gives to services for as long as they run (DynamicUser=, systemd.exec(5)).
+constexpr unsigned kFirst = 61184;
+constexpr unsigned kCount = 65519 - kFirst + 1;
+
 Result<unsigned> RandomNumber() {
   uint16_t random = 0;
   if (RAND_bytes(reinterpret_cast<uint8_t*>(&random), sizeof random) == 1) return random;
@@ -44,11 +50,8 @@ bool Runs(uid_t uid) {
   return false;
 }
 
-// ScratchUser is the number of a user that there is not, of those that systemd gives to services
-// for as long as they run (DynamicUser=, systemd.exec(5)). The next call gives another one.
+// ScratchUser is the number of a user that there is not. The next call gives another one.
 Result<std::string> ScratchUser() {
-  constexpr unsigned kFirst = 61184;
-  constexpr unsigned kCount = 65519 - kFirst + 1;
   static unsigned next = 0;
   if (next == 0) {
     KB_ASSIGN(next, RandomNumber());
@@ -80,7 +83,7 @@ Result<ScratchFolder> ScratchFolder::Make(ScratchPlace place, const std::string&
   int failed = 0;
   for (const char* parent : {"/dev/shm", "/tmp"}) {
     if (place == ScratchPlace::kOnlyMemory && !IsInMemory(parent)) continue;
-    std::string name = std::string(parent) + "/keybroker-drill-XXXXXX";
+    std::string name = std::string(parent) + "/" + kPrefix + "XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) {
       failed = errno;
       continue;
@@ -96,6 +99,21 @@ Result<ScratchFolder> ScratchFolder::Make(ScratchPlace place, const std::string&
   return Fail(
       Unavailable("this drill puts the key on a token of its own, which must be in memory, and "
                   "neither /dev/shm nor /tmp is a tmpfs: mount one, or drill at level 2"));
+}
+
+std::vector<std::filesystem::path> LeftScratchFolders() {
+  std::vector<std::filesystem::path> left;
+  for (const char* parent : {"/dev/shm", "/tmp"}) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
+      struct stat info {};
+      if (!entry.path().filename().native().starts_with(kPrefix)) continue;
+      if (::lstat(entry.path().c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) continue;
+      const bool of_a_drill = info.st_uid >= kFirst && info.st_uid < kFirst + kCount;
+      if (of_a_drill && !Runs(info.st_uid)) left.push_back(entry.path());
+    }
+  }
+  return left;
 }
 
 ScratchFolder::~ScratchFolder() { static_cast<void>(Remove()); }

@@ -111,8 +111,9 @@ Result<std::vector<Certificate>> CheckChain(const std::vector<Certificate>& cert
   return Fail(Malformed(
       "the chain is incomplete: " + Ordinal(chain.size() - 1, chain.size(), last) +
       " was issued by \"" + last.issuer +
-      "\", which is neither in the file nor a root of this system. Append the missing "
-      "intermediate, name a private CA's root with --ca FILE, or say --allow-incomplete"));
+      "\", which is neither there too nor a root that is known here. Append the missing "
+      "intermediate, or name a private CA's own root with --ca FILE" +
+      rules.otherwise));
 }
 
 }  // namespace keybroker::credential

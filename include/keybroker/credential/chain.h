@@ -16,6 +16,7 @@ struct ChainRules {
   std::vector<Certificate> anchors;  // roots that the operator gave, beside the system's
   bool system_anchors = true;        // /etc/ssl/certs counts too
   bool allow_incomplete = false;     // no root is known: the operator's word is enough
+  std::string otherwise;             // what else he may do about an incomplete one, for the message
 };
 
 // CheckChain accepts certificates as a TLS server sends them: leaf first, each issued by the next

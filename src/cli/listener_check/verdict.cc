@@ -106,7 +106,7 @@ std::optional<Verdict> JudgeChain(const Expected& expected,
     return std::nullopt;
   }
   const auto chain =
-      credential::CheckChain(served, {expected.name, expected.now, expected.anchors, true, false});
+      credential::CheckChain(served, {expected.name, expected.now, expected.anchors, true, false, ""});
   if (chain) return std::nullopt;
   return Wrong("chain-incomplete",
                "clients cannot verify what the server sends: " + chain.error().detail);

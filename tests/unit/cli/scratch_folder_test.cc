@@ -1,5 +1,6 @@
 #include "cli/scratch_folder.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pwd.h>
 #include <signal.h>
@@ -32,6 +33,15 @@ TEST(ScratchFolder, BelongsToAUserThatNothingElseRunsAs) {
   } else {
     EXPECT_EQ(uid, ::geteuid());
   }
+}
+
+TEST(ScratchFolder, ThatWasLeftIsFoundWhenNobodyRunsAsItsUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a folder away";
+  const auto folder = ScratchFolder::Make(ScratchPlace::kPreferMemory, "61999");
+  ASSERT_TRUE(folder) << folder.error().detail;
+  EXPECT_THAT(LeftScratchFolders(), ::testing::Contains(folder->path()));
+  EXPECT_EQ(::lchown(folder->path().c_str(), 0, 0), 0);
+  EXPECT_THAT(LeftScratchFolders(), ::testing::Not(::testing::Contains(folder->path())));
 }
 
 // The kernel ends a process that it has no memory for, and asks nobody.
