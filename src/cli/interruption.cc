@@ -27,11 +27,11 @@ sigset_t Endings() {
   return signals;
 }
 
-std::atomic<unsigned> arrived{0};
-std::atomic<Clock::rep> first{0};
-std::atomic<unsigned> finishing{0};
-unsigned depth = 0;
-sigset_t before;  // the first one's
+std::atomic<unsigned> signals_arrived{0};
+std::atomic<Clock::rep> first_arrived{0};
+std::atomic<unsigned> steps_finishing{0};
+unsigned interruption_depth = 0;
+sigset_t mask_before;  // the first one's
 
 // Take counts what is pending: only what is held back ever is.
 void Take() {
@@ -39,46 +39,46 @@ void Take() {
   const timespec at_once{};
   while (::sigtimedwait(&signals, nullptr, &at_once) > 0) {
     Clock::rep none = 0;
-    first.compare_exchange_strong(none, Clock::now().time_since_epoch().count());
-    ++arrived;
+    first_arrived.compare_exchange_strong(none, Clock::now().time_since_epoch().count());
+    ++signals_arrived;
   }
 }
 
 }  // namespace
 
 Interruption::Interruption() {
-  if (depth++ > 0) return;
+  if (interruption_depth++ > 0) return;
   const sigset_t signals = Endings();
-  ::pthread_sigmask(SIG_BLOCK, &signals, &before);
+  ::pthread_sigmask(SIG_BLOCK, &signals, &mask_before);
 }
 
 Interruption::~Interruption() {
-  if (--depth > 0) return;
+  if (--interruption_depth > 0) return;
   Take();
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  arrived = 0;
-  first = 0;
+  ::pthread_sigmask(SIG_SETMASK, &mask_before, nullptr);
+  signals_arrived = 0;
+  first_arrived = 0;
 }
 
 bool Interruption::Asked() {
   Take();
-  return arrived > 0;
+  return signals_arrived > 0;
 }
 
-Interruption::Finishing::Finishing() { ++finishing; }
-Interruption::Finishing::~Finishing() { --finishing; }
+Interruption::Finishing::Finishing() { ++steps_finishing; }
+Interruption::Finishing::~Finishing() { --steps_finishing; }
 
 bool Interruption::MustEnd() {
   if (!Asked()) return false;
-  if (finishing == 0 || arrived > 1) return true;
-  return Clock::now() - Clock::time_point(Clock::duration(first)) > kPatience;
+  if (steps_finishing == 0 || signals_arrived > 1) return true;
+  return Clock::now() - Clock::time_point(Clock::duration(first_arrived)) > kPatience;
 }
 
 void Interruption::Forget() {
-  arrived = 0;
-  first = 0;
-  finishing = 0;
-  depth = 0;
+  signals_arrived = 0;
+  first_arrived = 0;
+  steps_finishing = 0;
+  interruption_depth = 0;
 }
 
 }  // namespace keybroker::cli

@@ -27,7 +27,8 @@ void HoldSignals() {
 
 constexpr char kPrefix[] = "keybroker-drill-";
 
-// The numbers that systemd gives to services for as long as they run (DynamicUser=, systemd.exec(5)).
+// The numbers that systemd gives to services for as long as they run (DynamicUser=,
+// systemd.exec(5)).
 constexpr unsigned kFirst = 61184;
 constexpr unsigned kCount = 65519 - kFirst + 1;
 

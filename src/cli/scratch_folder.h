@@ -38,8 +38,8 @@ class ScratchFolder {
   std::filesystem::path path_;  // empty: nothing to remove
 };
 
-// LeftScratchFolders are those whose process and command were both killed (by the kernel, say): that
-// belong to a user of drills that no process runs as.
+// LeftScratchFolders are those whose process and command were both killed (by the kernel, say):
+// that belong to a user of drills that no process runs as.
 std::vector<std::filesystem::path> LeftScratchFolders();
 
 // ScratchWork is done by a process that loads no vendor's module, in a folder of its own.

@@ -108,12 +108,12 @@ Result<std::vector<Certificate>> CheckChain(const std::vector<Certificate>& cert
     return chain;
   }
   if (rules.allow_incomplete || EndsAtAnchor(last, rules)) return chain;
-  return Fail(Malformed(
-      "the chain is incomplete: " + Ordinal(chain.size() - 1, chain.size(), last) +
-      " was issued by \"" + last.issuer +
-      "\", which is neither there too nor a root that is known here. Append the missing "
-      "intermediate, or name a private CA's own root with --ca FILE" +
-      rules.otherwise));
+  return Fail(
+      Malformed("the chain is incomplete: " + Ordinal(chain.size() - 1, chain.size(), last) +
+                " was issued by \"" + last.issuer +
+                "\", which is neither there too nor a root that is known here. Append the missing "
+                "intermediate, or name a private CA's own root with --ca FILE" +
+                rules.otherwise));
 }
 
 }  // namespace keybroker::credential

@@ -105,8 +105,8 @@ std::optional<Verdict> JudgeChain(const Expected& expected,
   if (expected.anchors.empty() && IsBeginningOf(installed, served) && !installed.empty()) {
     return std::nullopt;
   }
-  const auto chain =
-      credential::CheckChain(served, {expected.name, expected.now, expected.anchors, true, false, ""});
+  const auto chain = credential::CheckChain(
+      served, {expected.name, expected.now, expected.anchors, true, false, ""});
   if (chain) return std::nullopt;
   return Wrong("chain-incomplete",
                "clients cannot verify what the server sends: " + chain.error().detail);
