@@ -30,7 +30,8 @@ class Chain : public ::testing::Test {
             .now = kNow,
             .anchors = {},
             .system_anchors = false,
-            .allow_incomplete = false};
+            .allow_incomplete = false,
+            .otherwise = ""};
   }
 
   static std::vector<std::vector<uint8_t>> Ders(const std::vector<Certificate>& chain) {
