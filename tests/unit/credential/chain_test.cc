@@ -31,7 +31,7 @@ class Chain : public ::testing::Test {
             .anchors = {},
             .system_anchors = false,
             .allow_incomplete = false,
-            .otherwise = ""};
+            .otherwise = ", or say --allow-incomplete"};
   }
 
   static std::vector<std::vector<uint8_t>> Ders(const std::vector<Certificate>& chain) {
