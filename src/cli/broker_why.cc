@@ -2,6 +2,7 @@
 
 #include "cli/backup_standing.h"
 #include "keybroker/broker/admin_client.h"
+#include "keybroker/cryptoki/mechanism.h"
 #include "keybroker/policy/decision.h"
 
 namespace keybroker::cli {

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "cli/answer.h"
 #include "keybroker/base/result.h"
 #include "keybroker/config/settings.h"
-#include "keybroker/cryptoki/mechanism.h"
 
 namespace keybroker::cli {
 

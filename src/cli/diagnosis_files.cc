@@ -9,6 +9,7 @@
 #include "cli/run_programs.h"
 #include "cli/scratch_folder.h"
 #include "cli/token_child.h"
+#include "keybroker/base/printable.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/shell_quote.h"
 #include "keybroker/token/check_library.h"
@@ -113,9 +114,9 @@ void ExamineFiles(const config::Settings& settings, Diagnosis& diagnosis) {
 
 void ExamineScratch(Diagnosis& diagnosis) {
   for (const auto& folder : LeftScratchFolders()) {
-    diagnosis.Warn("drill", "one that was killed left " + folder.string() +
-                                ", with a key on a token of its own: rm -r " +
-                                ShellQuote(folder.string()));
+    const std::string name = EscapeUnprintable(folder.string());
+    diagnosis.Warn("drill", "one that was killed left " + name +
+                                ", with a key on a token of its own: rm -r " + ShellQuote(name));
   }
 }
 

@@ -86,8 +86,7 @@ std::string KeptElsewhere(const Holders& others) {
   if (!others.names.empty()) {
     return "the token " + Joined(others.names) +
            " still shows it (its public key: what else it has is not looked at without a login), "
-           "so "
-           "it stays on record as the current one of its name";
+           "so it stays on record as the current one of its name";
   }
   if (others.silent.empty()) return {};
   return "whether another token has it too is not known" + others.silent +

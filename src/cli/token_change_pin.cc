@@ -63,6 +63,11 @@ class FileRights {
   }
   FileRights(const FileRights&) = delete;
   FileRights& operator=(const FileRights&) = delete;
+
+  // AreOf tells whether they are that user's: setfsuid(2) reports no failure.
+  static bool AreOf(const std::optional<User>& user) {
+    return !user || ::setfsuid(static_cast<uid_t>(-1)) == static_cast<int>(user->uid);
+  }
 };
 
 // NewPinFile is the new PIN's file, and by whose rights it is written: the token user's, where it
@@ -89,8 +94,9 @@ Result<std::optional<NewPinFile>> StagePin(const config::Settings& settings,
     if (!safe || *safe != path.parent_path()) writer = user;
   }
   const auto bytes = pin.Expose();
-  auto staged = [&] {
+  auto staged = [&]() -> Result<StagedFile> {
     const FileRights rights(writer);
+    if (!FileRights::AreOf(writer)) return Fail(Denied("its user's rights cannot be taken on"));
     return StagedFile::Write(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
                              0600, owner);
   }();
@@ -102,7 +108,9 @@ Result<std::optional<NewPinFile>> StagePin(const config::Settings& settings,
 
 Status PublishPin(const token::TokenConfig& config, NewPinFile& file) {
   const FileRights rights(file.writer);
-  const Status published = file.staged.Publish();
+  const Status published = FileRights::AreOf(file.writer)
+                               ? file.staged.Publish()
+                               : Fail(Denied("its user's rights cannot be taken on"));
   if (published) return {};
   return Fail(Internal("the PIN was changed on the token, but " + config.pin_file.string() +
                        " still holds the old one: " + published.error().detail +

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -133,25 +134,27 @@ bool SendText(int fd, const std::string& text) {
   return SendAll(fd, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
-// ReceiveLine gives what comes up to the end, or an answer: a line, with its end.
-Result<std::string> ReceiveLine(int fd) {
+// ReceiveText gives what comes up to the end, or a line, with its end: a question or its answer.
+// await waits until there is something to read; false: nothing will come any more.
+Result<std::string> ReceiveText(int fd, const std::function<bool()>& await) {
   std::string text;
   char buffer[16384];
-  for (;;) {
+  while (await()) {
     const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return text;
+    if (n <= 0) break;
     text.append(buffer, static_cast<size_t>(n));
     if (text.size() > kMaxResult) return Fail(Internal("the token's answer is too long"));
     // JSON as Dump writes it has no line end in it, and each side waits for the other.
-    if (text.back() == '\n') return text;
+    if (text.back() == '\n') break;
   }
+  return text;
 }
 
 // AskParent is a child's side of a question.
 Result<Json> AskParent(int fd, const Json& question) {
   if (!SendText(fd, Dump(question) + "\n")) return Fail(Internal("the command does not listen"));
-  KB_ASSIGN(const std::string answer, ReceiveLine(fd));
+  KB_ASSIGN(const std::string answer, ReceiveText(fd, [] { return true; }));
   if (answer.empty()) return Fail(Internal("the command ended without an answer"));
   return Unpack(answer);
 }
@@ -283,6 +286,8 @@ Result<UserChild> StartAsUser(const std::string& user, const std::vector<const S
 UserChild::UserChild(UserChild&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       ending_(other.ending_),
+      told_(other.told_),
+      looks_after_ending_(other.looks_after_ending_),
       pidfd_(std::move(other.pidfd_)),
       channel_(std::move(other.channel_)),
       words_(std::move(other.words_)) {}
@@ -298,39 +303,31 @@ void UserChild::End(bool at_once) {
   ::kill(pid_, kill ? SIGKILL : SIGTERM);
 }
 
-// AwaitText waits until there is something to read, and has the child end when this process is
-// asked to. False: it has ended, and whoever else holds its end of the channel will say nothing of
-// use.
-bool UserChild::AwaitText() {
-  bool told = false;
-  unsigned asked = 0;
-  pollfd both[] = {{channel_.get(), POLLIN, 0}, {pidfd_.get(), POLLIN, 0}};
-  for (;;) {
-    const int ready = ::poll(both, 2, kLookForSignalMs);
-    if (ready > 0) return both[0].revents != 0;
-    if (Interruption::MustEnd()) {
-      End(asked++ > kLooksBeforeKill);
-    } else if (!told && Interruption::Asked()) {
-      PrintProgress(
-          "asked to end: what the token has begun is finished first. Asked again, it is given up");
-      told = true;
-    }
+// EndIfAsked: SIGTERM first, and SIGKILL for one that goes on all the same.
+void UserChild::EndIfAsked() {
+  if (Interruption::MustEnd()) {
+    End(looks_after_ending_++ > kLooksBeforeKill);
+  } else if (!told_ && Interruption::Asked()) {
+    PrintProgress(
+        "asked to end: what the token has begun is finished first. Asked again, it is given up");
+    told_ = true;
   }
 }
 
-// Receive gives what comes up to the end, or a question: a line, with its end.
-Result<std::string> UserChild::Receive() {
-  std::string text;
-  char buffer[16384];
+// AwaitText waits until there is something to read, and looks whether this process is asked to end,
+// also when bytes come all the while. False: the child has ended, and whoever else holds its end of
+// the channel will say nothing of use.
+bool UserChild::AwaitText() {
+  pollfd both[] = {{channel_.get(), POLLIN, 0}, {pidfd_.get(), POLLIN, 0}};
   for (;;) {
-    if (!AwaitText()) return text;
-    const ssize_t n = ::recv(channel_.get(), buffer, sizeof buffer, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return text;
-    text.append(buffer, static_cast<size_t>(n));
-    if (text.size() > kMaxResult) return Fail(Internal("the token's answer is too long"));
-    if (text.back() == '\n') return text;
+    const int ready = ::poll(both, 2, kLookForSignalMs);
+    EndIfAsked();
+    if (ready > 0) return both[0].revents != 0;
   }
+}
+
+Result<std::string> UserChild::Receive() {
+  return ReceiveText(channel_.get(), [this] { return AwaitText(); });
 }
 
 // Wait gives one that has said all it has to say a while to end.

@@ -35,6 +35,10 @@ Result<Json> NoQuestions(const Json& question);
 // ChildKind is what a child's crash is blamed on: a vendor's module, or the file that it reads.
 enum class ChildKind { kToken, kFile };
 
+// Borrow is when a running tokenhost lets go of its token: for one that admits one process at a
+// time (its profile's several_processes), or for a token that is made anew, too.
+enum class Borrow { kIfItAdmitsOneProcess, kAlways };
+
 // RunAsTokenUser does work in a child process that has become settings.token_user when we are root:
 // what it creates on the token belongs to who must read it, and a vendor's module never runs as
 // root, nor in the process that writes configuration. A crash of it is an error like any other.
@@ -42,9 +46,8 @@ enum class ChildKind { kToken, kFile };
 // the parent reads as hostile. Input files are read before, by the parent; output files are written
 // after, by the parent.
 //
-// A token that admits one process at a time (its profile's several_processes) is borrowed from its
-// tokenhost meanwhile: signatures wait until this returns.
-enum class Borrow { kIfItAdmitsOneProcess, kAlways };
+// The token is borrowed from its tokenhost meanwhile, as borrow says: signatures wait until this
+// returns.
 Result<Json> RunAsTokenUser(const config::Settings& settings, const token::TokenConfig& config,
                             const std::vector<const Secret*>& secrets, const TokenWork& work,
                             Borrow borrow = Borrow::kIfItAdmitsOneProcess);
@@ -76,10 +79,13 @@ class UserChild {
   Status Wait(ChildKind kind);
   Result<std::string> Receive();
   bool AwaitText();
+  void EndIfAsked();
   void End(bool at_once);
 
   pid_t pid_;  // 0 once it was waited for
   Ending ending_;
+  bool told_ = false;  // the operator, that the child finishes first
+  unsigned looks_after_ending_ = 0;
   UniqueFd pidfd_;  // readable once it has ended
   UniqueFd channel_;
   ChildWords words_;

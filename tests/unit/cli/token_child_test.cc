@@ -225,6 +225,20 @@ TEST(TokenChild, IsGivenUpWhenTheCommandIsAskedAndNothingIsChanged) {
   EXPECT_FALSE(done);
 }
 
+TEST(TokenChild, ThatNeverStopsTalkingIsEndedAllTheSame) {
+  const Interruption interruption;
+  const Asker asker(1);
+  const auto done = RunAsUser(
+      kUser, {},
+      [](const auto&, const Ask& ask) -> Result<Json> {
+        for (;;) static_cast<void>(ask(Json{{"more", true}}));
+      },
+      [](const Json&) -> Result<Json> {
+        return Json{{"no", "end"}};
+      });
+  EXPECT_FALSE(done);
+}
+
 TEST(TokenChild, IsAnErrorWhenOnlyItsOwnChildIsLeft) {
   const auto done = RunAsUser(kUser, {}, [](const auto&) -> Result<Json> {
     if (::fork() == 0) {
