@@ -18,6 +18,7 @@
 #include "cli/interruption.h"
 #include "keybroker/base/process.h"
 #include "keybroker/base/unique_fd.h"
+#include "keybroker/cryptoki/cryptoki.h"
 #include "keybroker/token/profile.h"
 #include "keybroker/tokenhost/client.h"
 
